@@ -93,9 +93,9 @@ void vm_add_dev(struct vm *vm, struct dev *d);
 void vm_dev_drained(struct vm *vm, struct dev *d);
 
 /*
- * Starts the loop's and the vCPUs' threads, boots, starts the clock. Control thread. thread_start
- * (may be NULL) is called first thing on each new thread, e.g. to close its sandbox: cpu is the
- * vCPU's index, or -1 for the loop.
+ * Boots, starts the clock and the loop's and the vCPUs' threads. Control thread; on error
+ * vm_fini() cleans up. thread_start (may be NULL) is called first thing on each new thread,
+ * to close its sandbox: cpu is the vCPU's index, or -1 for the loop.
  */
 int vm_start(struct vm *vm, void (*thread_start)(struct vm *vm, int cpu), struct err *err);
 
