@@ -7,14 +7,26 @@
  * hold v->lock. Queues are processed only on the VM's loop thread: a doorbell posts the
  * device's task, which calls ops->notify() for each queue that was rung, without v->lock.
  *
+ * Life of a device, as the loop thread sees it:
+ *
+ *	idle --DRIVER_OK--> running --driver's mistake--> broken
+ *	  ^                    |                            |
+ *	  +--- in_flight 0 --- resetting <--- status 0 -----+
+ *
  * Reset: writing 0 to the status posts a reset to the loop thread; the status reads
  * nonzero until the model has no request in flight (virtio 1.2 §2.4.1), then queues and
  * features are cleared. A driver's mistake (a loop, an address outside RAM, an impossible
- * size) makes the queue broken: DEVICE_NEEDS_RESET is set, a configuration interrupt is
+ * size) makes the device broken: DEVICE_NEEDS_RESET is set, a configuration interrupt is
  * sent, nothing more of that device is processed until its reset.
  *
+ * A model need not ask for the device's state: where it must not touch a queue (idle,
+ * broken, resetting) virtq_pop() finds nothing and virtq_push() does nothing; while the VM
+ * is at its safepoint or the transport forbids DMA, virtq_pop() finds nothing, and each
+ * ready queue is notified when that ends. Requests begun before are completed.
+ *
  * What a model may touch when: fields marked [loop] on the loop thread only, [lock] under
- * v->lock. Configuration that a driver reads changes under v->lock.
+ * v->lock. Configuration that a driver reads changes under v->lock. Lock order: v->lock,
+ * the PCI host's, the interrupt controller's.
  */
 #ifndef DEV_VIRTIO_VIRTIO_H
 #define DEV_VIRTIO_VIRTIO_H
@@ -36,10 +48,8 @@ enum virtio_id {
 	VIRTIO_ID_INPUT = 18,
 };
 
-/* Device-independent feature bits (virtio 1.2 §6). */
+/* Device-independent feature bits (virtio 1.2 §6) beside those in queue.h. */
 enum {
-	VIRTIO_F_INDIRECT_DESC = 28,
-	VIRTIO_F_EVENT_IDX = 29,
 	VIRTIO_F_VERSION_1 = 32,
 };
 
@@ -67,19 +77,24 @@ struct virtio_ops {
 	void (*set_config)(struct virtio *v, uint32_t off, const void *buf, uint32_t len); /* may be NULL */
 	/* DRIVER_OK was set: v->features is final, enabled queues are ready. May be NULL. */
 	void (*start)(struct virtio *v);
-	/* Queue n was rung (or the VM resumes). */
+	/* Queue n was rung, the device started, or the VM resumed: process what queue n holds. */
 	void (*notify)(struct virtio *v, unsigned n);
 	/*
-	 * Forget queues; cancel or wait for requests in flight, then call virtio_reset_done(),
-	 * at once or later. No vring is touched after that.
+	 * Forget the driver (start() may not have been called); the queues are stopped. Cancel requests in flight or let
+	 * them complete, then call virtio_reset_done(), at once or later: the reset ends when
+	 * that was called and virtio_put() has been called for each virtio_get().
 	 */
 	void (*reset)(struct virtio *v);
-	void (*fini)(struct virtio *v);		/* frees the model; the loop does not run */
+	/* Frees the model, v within it. The loop does not run, v->lock is gone. */
+	void (*fini)(struct virtio *v);
 };
 
-/* How a transport interrupts the guest. Any thread. */
+/* How a transport interrupts the guest. */
 struct virtio_transport {
-	/* The used ring of queue n changed, or, n == -1, the configuration did. */
+	/*
+	 * The used ring of queue n changed, or, n == -1, the configuration did. Any thread
+	 * that does not hold v->lock.
+	 */
 	void (*interrupt)(void *opaque, int n);
 	void (*reset_done)(void *opaque);	/* [lock] status is 0 again; may be NULL */
 	void *opaque;
@@ -89,30 +104,39 @@ struct virtio {
 	const struct virtio_ops *ops;
 	struct vm *vm;
 	const char *name;			/* "disk0" */
-	struct virtio_transport transport;
+	struct virtio_transport transport;	/* set before the VM starts; zeroed: none */
 
 	pthread_mutex_t lock;
+	uint64_t features_offered;		/* set before the VM starts: ops->features and ours */
 	uint8_t status;				/* [lock] */
 	uint64_t driver_features;		/* [lock] as the driver writes them */
 	uint64_t features;			/* negotiated; fixed from FEATURES_OK to reset */
 	uint32_t config_generation;		/* [lock] */
-	bool resetting;				/* [lock] until virtio_reset_done() */
-	_Atomic bool broken;
+	bool started;				/* [lock] DRIVER_OK was set, until the reset ends */
+	bool resetting;				/* [lock] from status 0 on until the reset ends */
+	bool dma_off;				/* [lock] the transport forbids touching memory */
 
 	struct virtq queues[VIRTIO_MAX_QUEUES];
 	unsigned queue_count;
 	_Atomic uint64_t rung;			/* queues whose doorbell rang; taken by the task */
 	struct loop_task task;
 	bool running;				/* [loop] between start and reset */
-	bool quiesced;				/* [loop] the VM is at its safepoint */
-	unsigned in_flight;			/* [loop] requests the model has begun; see virtio_get/put */
+	bool broken;				/* [loop] */
+	bool model_resetting;			/* [loop] between ops->reset and virtio_reset_done() */
+	bool reset_begun;			/* [loop] from ops->reset until the reset ends */
+	bool paused;				/* [loop] no queue may be popped: safepoint, DMA off */
+	bool quiesced;				/* [loop] the VM is at its safepoint, or on its way */
+	bool drain_owed;			/* [loop] vm_dev_drained() is still to be called */
+	unsigned in_flight;			/* [loop] requests begun; see virtio_get/put */
 	struct dev dev;
 	struct log_limit log;
 };
 
 /*
- * Sets up what is common; the model has allocated v (embedded in its own struct) and chosen
- * queue_count and each queue's largest size. Adds v->dev to the VM; ops->fini frees.
+ * Sets up what is common; the model has allocated v (zeroed, embedded in its own struct).
+ * All queues get that largest size (a power of two, at most VIRTQ_MAX_SIZE); a model may lower
+ * or raise single ones' max_size and size afterwards, and features_offered. Adds v->dev to
+ * the VM, which from then on owns the model; ops->fini frees it. Before vm_start().
  */
 void virtio_init(struct virtio *v, struct vm *vm, const struct virtio_ops *ops, const char *name,
 		 unsigned queue_count, uint16_t queue_size);
@@ -128,11 +152,20 @@ static inline bool virtio_has(const struct virtio *v, unsigned bit)
 void virtio_get(struct virtio *v);
 void virtio_put(struct virtio *v);
 
-/* The driver made a mistake on queue n: see above. The sentence goes to the log, rate-limited. */
+/*
+ * The driver made a mistake on queue n: see above. The sentence (a clause as virtq_pop()
+ * gives) goes to the log, rate-limited. All queues are stopped when it returns.
+ */
 void virtio_break(struct virtio *v, unsigned n, const char *why);
 
-/* The model has forgotten everything (answer to ops->reset). */
+/* The model has forgotten the driver (answer to ops->reset). */
 void virtio_reset_done(struct virtio *v);
+
+/*
+ * Has ops->notify called for queue n again, after other work of the loop: for models that
+ * bound what they do at a time. Any thread.
+ */
+void virtio_again(struct virtio *v, unsigned n);
 
 /* The device configuration changed (under v->lock already applied): interrupt and generation. */
 void virtio_config_changed(struct virtio *v);
@@ -140,13 +173,42 @@ void virtio_config_changed(struct virtio *v);
 /* Publishes used elements of queue n and interrupts the driver if it asked for that. */
 void virtio_push_done(struct virtio *v, unsigned n);
 
-/* ---- for transports, vCPU threads --------------------------------------------------- */
+/* ---- for transports, vCPU threads that do not hold v->lock ---------------------------- */
 
-uint64_t virtio_offered(const struct virtio *v);
+/* 32 bits of the features: offered, and accepted by the driver; sel > 1 is 0. */
+uint32_t virtio_read_offered(const struct virtio *v, uint32_t sel);
+uint32_t virtio_read_accepted(struct virtio *v, uint32_t sel);
+void virtio_write_accepted(struct virtio *v, uint32_t sel, uint32_t value);
+
+/* The status machine (§2.1, §3.1.1). A driver can set bits one by one, or write 0: reset. */
 void virtio_set_status(struct virtio *v, uint8_t status);
 uint8_t virtio_get_status(struct virtio *v);
-void virtio_ring(struct virtio *v, unsigned n);		/* doorbell; n is checked */
-void virtio_read_config(struct virtio *v, uint32_t off, void *buf, uint32_t len);	/* reads 0 outside */
-void virtio_write_config(struct virtio *v, uint32_t off, const void *buf, uint32_t len);
+
+/* Registers of a queue that both transports have. Addresses in halves; ENABLE reads 0 or 1. */
+enum virtq_reg {
+	VIRTQ_REG_MAX_SIZE,			/* read-only */
+	VIRTQ_REG_SIZE,
+	VIRTQ_REG_ENABLE,
+	VIRTQ_REG_DESC_LO, VIRTQ_REG_DESC_HI,
+	VIRTQ_REG_AVAIL_LO, VIRTQ_REG_AVAIL_HI,
+	VIRTQ_REG_USED_LO, VIRTQ_REG_USED_HI,
+};
+
+/*
+ * A queue the device does not have reads 0 and ignores writes; so do writes to an enabled
+ * queue and all writes after DRIVER_OK. Enabling is for good until the reset.
+ */
+uint32_t virtio_queue_read(struct virtio *v, uint32_t n, enum virtq_reg reg);
+void virtio_queue_write(struct virtio *v, uint32_t n, enum virtq_reg reg, uint32_t value);
+
+/* A doorbell; one of a queue that does not exist is ignored. */
+void virtio_ring(struct virtio *v, uint32_t n);
+
+/* Device configuration; bytes outside of it read 0 and ignore writes. */
+void virtio_read_config(struct virtio *v, uint64_t off, void *buf, uint32_t len);
+void virtio_write_config(struct virtio *v, uint64_t off, const void *buf, uint32_t len);
+
+/* Whether the device may access memory (PCI bus mastering); it may until told otherwise. */
+void virtio_set_dma(struct virtio *v, bool on);
 
 #endif
