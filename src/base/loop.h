@@ -9,8 +9,10 @@
  * removed or completed; the loop allocates nothing per request.
  *
  * File I/O goes through io_uring; where the kernel or a container refuses one, a small
- * pool of threads does the same work (loop_uses_uring() tells). The ring is made by
- * loop_new(), before any sandbox closes.
+ * pool of threads does the same work (loop_uses_uring() tells). loop_new() makes every
+ * descriptor and thread there will be, before any sandbox closes; afterwards the loop's
+ * thread uses epoll_pwait2 (or epoll_wait), epoll_ctl, io_uring_enter, write, futex and
+ * clock_gettime, those of the pool preadv, pwritev, fdatasync, fallocate, futex and write.
  */
 #ifndef BASE_LOOP_H
 #define BASE_LOOP_H
@@ -30,10 +32,16 @@ enum loop_flags {
 /* A new loop in *out; -errno with a sentence. The caller frees it with loop_free(). */
 int loop_new(struct loop **out, unsigned flags, struct err *err);
 
-/* Not while it runs; NULL is fine. Drops watches and timers; waits for I/O in flight. */
+/*
+ * Not while it runs; NULL is fine. Drops tasks, watches and timers; waits for I/O in flight
+ * and runs its done().
+ */
 void loop_free(struct loop *loop);
 
-/* Serves the loop on the calling thread until loop_stop(). */
+/*
+ * Serves the loop on the calling thread until loop_stop(); one that came before makes it
+ * return at once.
+ */
 void loop_run(struct loop *loop);
 
 /* Any thread, and signal handlers: makes loop_run return soon. */
@@ -58,7 +66,16 @@ struct loop_task {
  */
 void loop_post(struct loop *loop, struct loop_task *task);
 
-/* Any other thread: runs fn(arg) on the loop's thread and waits for it; on the loop's own, runs it. */
+/*
+ * The task does not run any more (fine when not queued). On the loop's thread or while it does
+ * not run; nobody posts it at the same time.
+ */
+void loop_task_cancel(struct loop *loop, struct loop_task *task);
+
+/*
+ * Any other thread: runs fn(arg) on the loop's thread and waits for it, so the loop runs or is
+ * about to; on the loop's own, runs it.
+ */
 void loop_call(struct loop *loop, void (*fn)(void *arg), void *arg);
 
 /* ---- file descriptors ------------------------------------------------------------ */
