@@ -38,6 +38,7 @@ static void clear_registers(struct virtio *v)
 	atomic_store_explicit(&v->rung, 0, memory_order_relaxed);
 	if (v->transport.reset_done)
 		v->transport.reset_done(v->transport.opaque);
+	pthread_cond_broadcast(&v->reset_over);
 }
 
 static void check_drained(struct virtio *v)
@@ -249,8 +250,6 @@ static void set_status_bits(struct virtio *v, uint8_t bits, const char **mistake
 	if (bits & VIRTIO_S_FEATURES_OK) {
 		if (v->driver_features & ~v->features_offered) {
 			*mistake = "it accepts features that were not offered";
-		} else if (!(v->driver_features & BIT(VIRTIO_F_VERSION_1))) {
-			*mistake = "it does not know virtio 1";
 		} else {
 			v->features = v->driver_features;
 			v->status |= VIRTIO_S_FEATURES_OK;
@@ -285,6 +284,14 @@ void virtio_set_status(struct virtio *v, uint8_t status)
 		log_limited(&v->log, "%s: the driver made a mistake: %s", v->name, mistake);
 	if (post)
 		loop_post(v->vm->loop, &v->task);
+}
+
+void virtio_wait_reset(struct virtio *v)
+{
+	pthread_mutex_lock(&v->lock);
+	while (v->resetting)
+		pthread_cond_wait(&v->reset_over, &v->lock);
+	pthread_mutex_unlock(&v->lock);
 }
 
 uint8_t virtio_get_status(struct virtio *v)
@@ -343,7 +350,7 @@ uint32_t virtio_queue_read(struct virtio *v, uint32_t n, enum virtq_reg reg)
 	return value;
 }
 
-/* [lock] q is not enabled and the device not started. */
+/* [lock] The device is not started. */
 static void queue_store(struct virtq *q, enum virtq_reg reg, uint32_t value)
 {
 	unsigned low;
@@ -357,7 +364,7 @@ static void queue_store(struct virtq *q, enum virtq_reg reg, uint32_t value)
 		q->size = value <= UINT16_MAX ? (uint16_t)value : 0;
 		break;
 	case VIRTQ_REG_ENABLE:
-		q->enabled = value == 1;
+		q->enabled = value & 1;
 		break;
 	default:
 		address = queue_address(q, reg, &low);
@@ -372,7 +379,7 @@ void virtio_queue_write(struct virtio *v, uint32_t n, enum virtq_reg reg, uint32
 	if (n >= v->queue_count)
 		return;
 	pthread_mutex_lock(&v->lock);
-	if (!v->queues[n].enabled && !v->started)
+	if (!v->started && (!v->queues[n].enabled || reg == VIRTQ_REG_ENABLE))
 		queue_store(&v->queues[n], reg, value);
 	pthread_mutex_unlock(&v->lock);
 }
@@ -442,6 +449,7 @@ static void dev_fini(struct dev *d)
 	struct virtio *v = container_of(d, struct virtio, dev);
 
 	pthread_mutex_destroy(&v->lock);
+	pthread_cond_destroy(&v->reset_over);
 	v->ops->fini(v);
 }
 
@@ -463,6 +471,7 @@ void virtio_init(struct virtio *v, struct vm *vm, const struct virtio_ops *ops, 
 	for (unsigned n = 0; n < queue_count; n++)
 		v->queues[n].size = v->queues[n].max_size = queue_size;
 	pthread_mutex_init(&v->lock, NULL);
+	pthread_cond_init(&v->reset_over, NULL);
 	v->task.fn = task_run;
 	v->dev.ops = &virtio_dev_ops;
 	v->dev.name = name;

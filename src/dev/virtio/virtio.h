@@ -107,6 +107,7 @@ struct virtio {
 	struct virtio_transport transport;	/* set before the VM starts; zeroed: none */
 
 	pthread_mutex_t lock;
+	pthread_cond_t reset_over;		/* with lock: resetting went false */
 	uint64_t features_offered;		/* set before the VM starts: ops->features and ours */
 	uint8_t status;				/* [lock] */
 	uint64_t driver_features;		/* [lock] as the driver writes them */
@@ -180,8 +181,17 @@ uint32_t virtio_read_offered(const struct virtio *v, uint32_t sel);
 uint32_t virtio_read_accepted(struct virtio *v, uint32_t sel);
 void virtio_write_accepted(struct virtio *v, uint32_t sel, uint32_t value);
 
-/* The status machine (§2.1, §3.1.1). A driver can set bits one by one, or write 0: reset. */
+/*
+ * The status machine (§2.1, §3.1.1). A driver can set bits one by one, or write 0: reset.
+ * FEATURES_OK stays 0 when features were not offered, DRIVER_OK without FEATURES_OK. Drivers that
+ * do not accept VERSION_1 are let in: small kernels never write the features' upper half, and
+ * the split ring is the same.
+ */
 void virtio_set_status(struct virtio *v, uint8_t status);
+
+/* Waits until no reset is going on; not on the loop's thread. */
+void virtio_wait_reset(struct virtio *v);
+
 uint8_t virtio_get_status(struct virtio *v);
 
 /* Registers of a queue that both transports have. Addresses in halves; ENABLE reads 0 or 1. */
@@ -195,8 +205,8 @@ enum virtq_reg {
 };
 
 /*
- * A queue the device does not have reads 0 and ignores writes; so do writes to an enabled
- * queue and all writes after DRIVER_OK. Enabling is for good until the reset.
+ * A queue the device does not have reads 0 and ignores writes. So are writes ignored to an
+ * enabled queue, but for ENABLE itself, and all writes after DRIVER_OK.
  */
 uint32_t virtio_queue_read(struct virtio *v, uint32_t n, enum virtq_reg reg);
 void virtio_queue_write(struct virtio *v, uint32_t n, enum virtq_reg reg, uint32_t value);
