@@ -2,18 +2,21 @@
 /*
  * A duplex byte channel between a device (UART, console port) and one file descriptor.
  *
- * Output never blocks the guest: what the descriptor does not take at once waits in a
- * bounded ring (CHAN_OUT_BYTES); past that the oldest bytes are dropped and counted.
- * Input is read only as fast as the device takes it. A peer that hangs up closes the
- * channel; the device stays.
+ * Output never blocks the guest: it goes into a bounded ring (CHAN_OUT_BYTES) that the
+ * loop's thread empties into the descriptor; when the ring is full the oldest bytes are
+ * dropped and counted. Input is read only as fast as the device takes it. A peer that hangs
+ * up (end of file, or an error) closes the channel, both ways; the device stays, and what
+ * it still writes is discarded.
  *
- * chan_write() may be called by any thread; the callbacks run on the loop's thread
- * without the channel's lock held.
+ * chan_write(), chan_input_ready() and chan_dropped() may be called by any thread; the
+ * callbacks run on the loop's thread without the channel's lock held, and may call
+ * everything but chan_free(). The program ignores SIGPIPE.
  */
 #ifndef BASE_CHAN_H
 #define BASE_CHAN_H
 
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/loop.h"
@@ -25,23 +28,34 @@ struct chan;
 struct chan_ops {
 	/* How many bytes input() would take now; 0 stops reading until chan_input_ready(). */
 	size_t (*room)(void *opaque);
+	/* len is 1 to what room() said just before. */
 	void (*input)(void *opaque, const uint8_t *buf, size_t len);
-	/* The peer came (true) or went; may be NULL. */
+	/* The peer is there (true; soon after chan_attach()) or went; may be NULL. */
 	void (*open)(void *opaque, bool open);
 };
 
-/* Takes over fd (made non-blocking; a stream socket, pipe, or terminal). */
+/*
+ * Takes over fd (made non-blocking): a stream socket, pipe or terminal, or a regular file or
+ * null device, whose end of file ends only the input. A descriptor open for one direction
+ * serves that one. On error fd stays the caller's.
+ */
 int chan_new(struct chan **out, struct loop *loop, int fd, struct err *err);
 
 /* The device that takes the input; before the loop runs, or on its thread. NULL ops detach. */
 void chan_attach(struct chan *c, const struct chan_ops *ops, void *opaque);
 
-/* Closes the descriptor. On the loop's thread or while it does not run. NULL is fine. */
+/*
+ * Writes what the descriptor takes without waiting, and closes it. On the loop's thread or
+ * while it does not run; no other thread uses c any more. NULL is fine.
+ */
 void chan_free(struct chan *c);
 
 void chan_write(struct chan *c, const uint8_t *buf, size_t len);
 
 /* Any thread: the device has room again. */
 void chan_input_ready(struct chan *c);
+
+/* Output bytes dropped so far because the peer did not take them. */
+uint64_t chan_dropped(struct chan *c);
 
 #endif
