@@ -98,6 +98,13 @@
 #define RUN(mode, sym) t_run __LINE__, mode, sym
 /* What the last RUN recorded: who took the trap (3 or 1), cause, pc symbol, value */
 #define RAN(by, cause, epc, tval) t_ran __LINE__, by, cause, epc, tval
+/* One instruction in a lower mode: it traps with this cause, taken by `by` (3 or 1) ... */
+#define IN_TRAP(mode, by, cause, tval, ...) t_in __LINE__, mode, by, cause, tval, 1, #__VA_ARGS__
+/* ... is illegal there ... */
+#define IN_ILLEGAL(mode, ...) t_in __LINE__, mode, PRV_M, CAUSE_ILLEGAL, ANY, 1, #__VA_ARGS__
+/* ... or runs, so that the ecall after it traps into M-mode */
+#define IN_LEGAL(mode, ...) \
+	t_in __LINE__, mode, PRV_M, CAUSE_ECALL_U + mode, 0, 0, #__VA_ARGS__
 #define PASS j test_pass
 /* stvec and sscratch as trap_s wants them; every address open to S and U through PMP */
 #define SETUP_S setup_s
@@ -240,6 +247,19 @@
 	ld t5, CTX_MODE(t4)
 	li t6, \by
 	t_same
+	.endm
+
+	.macro t_in line, mode, by, cause, tval, at_insn, insn
+	j 9996f
+	.balign 4
+9994:	\insn
+9995:	ecall
+9996:	t_run \line, \mode, 9994b
+	.if \at_insn
+	t_ran \line, \by, \cause, 9994b, \tval
+	.else
+	t_ran \line, \by, \cause, 9995b, \tval
+	.endif
 	.endm
 
 	.macro setup_s
