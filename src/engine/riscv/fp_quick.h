@@ -163,17 +163,17 @@ static inline uint64_t fp_sub64(uint64_t a, uint64_t b, unsigned rm, uint8_t *fl
 }
 
 /*
- * Rounds to binary32 a double that stands for a result of at least 48 bits: the exact one, or
- * one rounded to odd and `inexact`. False when the integer layer has to do it.
+ * Rounds to binary32 a double that is the exact result, or the exact one rounded to odd (that
+ * never fits 24 bits, so it shows as inexact). False when the integer layer has to do it.
  */
-static inline bool fp_quick_narrow(double exact, bool inexact, uint32_t *out, uint8_t *flags)
+static inline bool fp_quick_narrow(double exact, uint32_t *out, uint8_t *flags)
 {
 	float rounded = (float)exact;
 
 	*out = fp_bits32(rounded);
 	if (fp_exp32(*out) == 0xff || (fabs(exact) < (double)FLT_MIN && exact != 0))
 		return false;
-	if (inexact || (double)rounded != exact)
+	if ((double)rounded != exact)
 		*flags |= FP_NX;
 	return true;
 }
@@ -183,7 +183,7 @@ static inline uint32_t fp_mul32(uint32_t a, uint32_t b, unsigned rm, uint8_t *fl
 	uint32_t r;
 
 	if (rm == FP_RNE &&
-	    fp_quick_narrow((double)fp_host32(a) * (double)fp_host32(b), false, &r, flags))
+	    fp_quick_narrow((double)fp_host32(a) * (double)fp_host32(b), &r, flags))
 		return r;
 	return fp_soft_mul32(a, b, rm, flags);
 }
@@ -279,7 +279,7 @@ static inline uint32_t fp_fma32(uint32_t a, uint32_t b, uint32_t c, unsigned rm,
 		return fp_soft_fma32(a, b, c, rm, flags);
 	if (error != 0 && !(odd & 1))
 		odd += (error > 0) == (sum > 0) ? 1 : -UINT64_C(1);
-	if (fp_quick_narrow(fp_host64(odd), error != 0, &r, flags))
+	if (fp_quick_narrow(fp_host64(odd), &r, flags))
 		return r;
 	return fp_soft_fma32(a, b, c, rm, flags);
 }
@@ -312,7 +312,7 @@ static inline uint32_t fp_f64_to_f32(uint64_t a, unsigned rm, uint8_t *flags)
 {
 	uint32_t r;
 
-	if (rm == FP_RNE && fp_quick_narrow(fp_host64(a), false, &r, flags))
+	if (rm == FP_RNE && fp_quick_narrow(fp_host64(a), &r, flags))
 		return r;
 	return fp_soft_f64_to_f32(a, rm, flags);
 }
