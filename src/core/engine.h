@@ -9,7 +9,11 @@
 #include "base/err.h"
 #include "core/vcpu.h"
 
-enum { ENGINE_REG_PC = 32 };
+/* Numbers for get_reg and set_reg beside the integer registers'. */
+enum {
+	ENGINE_REG_PC = 32,
+	ENGINE_REG_CSR = 0x1000,	/* + the number of a control and status register (RISC-V) */
+};
 
 struct engine_ops {
 	const char *name;		/* "interp" */
@@ -40,7 +44,8 @@ struct engine_ops {
 	void (*fence)(struct vcpu *v, uint32_t requests);
 
 	/*
-	 * Integer registers by the ISA's numbers, the program counter as ENGINE_REG_PC. v's
+	 * Integer registers by the ISA's numbers, and see ENGINE_REG_*. CSRs are accessed as the
+	 * most privileged mode does; one that is not there reads 0 and ignores writes. v's
 	 * thread outside run, or any thread while v is parked.
 	 */
 	uint64_t (*get_reg)(struct vcpu *v, unsigned n);
@@ -48,6 +53,12 @@ struct engine_ops {
 
 	/* For built-in firmware (SBI TIME), v's thread: the supervisor timer is due at that tick. */
 	void (*set_supervisor_timer)(struct vcpu *v, uint64_t ticks);
+
+	/*
+	 * Reads len (1 to 8, within one page) bytes at a virtual address as a load in supervisor
+	 * mode would now; -EFAULT when that would trap. v's thread outside run.
+	 */
+	int (*load_virtual)(struct vcpu *v, uint64_t va, void *buf, unsigned len);
 };
 
 #endif

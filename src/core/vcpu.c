@@ -34,7 +34,7 @@ static long futex(_Atomic uint32_t *word, int op, uint32_t value, const struct t
 
 void vcpu_kick(struct vcpu *v)
 {
-	/* seq_cst: partner of the exchange in the engine, and of vcpu_sleep()'s futex check. */
+	/* seq_cst: partner of the exchange in the engine, and of vcpu_wait()'s futex check. */
 	if (!atomic_exchange(&v->attention, 1))
 		futex(&v->attention, FUTEX_WAKE, 1, NULL);
 }
@@ -125,8 +125,7 @@ void vcpu_fence_sync(struct vcpu *self, uint64_t mask, uint32_t req)
 	do_fences(self);
 }
 
-/* Sleeps until attention or until an engine's timer is due. */
-static void vcpu_sleep(struct vcpu *v)
+void vcpu_wait(struct vcpu *v)
 {
 	uint64_t deadline, ns = UINT64_MAX;
 	struct timespec ts;
@@ -223,7 +222,7 @@ void *vcpu_main(void *arg)
 			vcpu_take_start(v);
 		do_fences(v);
 		if (vcpu_enter(v))
-			vcpu_sleep(v);
+			vcpu_wait(v);
 	}
 	pthread_mutex_lock(&vm->lock);
 	vm->live_cpus--;

@@ -76,6 +76,12 @@ int vcpu_start(struct vcpu *v, uint64_t pc, uint64_t arg);
 void vcpu_stop_self(struct vcpu *v);
 
 /*
+ * The vCPU's own thread, outside engine_ops.run: sleeps until something wants its attention
+ * or an interrupt or the CPU's next timer is due. May return early.
+ */
+void vcpu_wait(struct vcpu *v);
+
+/*
  * Has every vCPU in mask (bit n: index n) carry out the VCPU_REQ_FENCE_* bits of req, and
  * returns when each has, or is outside the guest and will before it enters. On the thread
  * of vCPU self, outside engine_ops.run; self may be in mask.

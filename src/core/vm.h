@@ -41,7 +41,10 @@ enum vm_event {
 
 /* Built-in firmware: serves calls of the guest in place of M-mode software. */
 struct firmware_ops {
-	/* On v's thread outside the guest; arguments and results in the engine's registers. */
+	/*
+	 * On v's thread outside the guest; arguments and results in the engine's registers. The
+	 * program counter already stands behind the instruction that made the call.
+	 */
 	void (*call)(void *opaque, struct vcpu *v);
 	void *opaque;
 };
