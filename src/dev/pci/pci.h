@@ -31,7 +31,8 @@ struct pci_window {
 
 struct pci_host_cfg {
 	gpa_t ecam;			/* 256 MiB: buses 0 to 255, only bus 0 has devices */
-	struct pci_window mem32, mem64;	/* addresses on the PCI bus are the guest-physical ones */
+	/* Where BARs may go; addresses on the PCI bus are the guest-physical ones. No RAM there. */
+	struct pci_window mem32, mem64;
 	struct irq_line intx[4];	/* INTA of slot s raises line s % 4 (the boards' swizzle) */
 };
 
@@ -108,11 +109,10 @@ unsigned pci_add_capability(struct pci_dev *d, uint8_t id, const void *data, con
 			    unsigned len);
 
 /*
- * The bytes of the configuration space at off (size 1, 2 or 4) as the guest would read them,
- * and a store past the writable mask, for config_read and config_written. Any thread.
+ * The bytes of the configuration space at off (size 1, 2 or 4, off a multiple of it) as they
+ * are stored. For config_read and config_written. Any thread.
  */
 uint32_t pci_config_get(struct pci_dev *d, unsigned off, unsigned size);
-void pci_config_put(struct pci_dev *d, unsigned off, unsigned size, uint32_t value);
 
 /* Any thread: level of INTA (not passed on while MSI-X is on or INTx disabled; remembered). */
 void pci_set_intx(struct pci_dev *d, bool level);
