@@ -31,7 +31,7 @@ enum blk_req_flags {
 	BLK_UNMAP = 1,		/* WRITE_ZEROES may free the space */
 };
 
-/* One request; the caller's, alive until done. Bytes; any alignment within the disk's size. */
+/* One request; the caller's, who zeroes it first; alive until done. Bytes; any alignment within the disk's size. */
 struct blk_req {
 	enum blk_op op;
 	unsigned flags;
@@ -39,11 +39,17 @@ struct blk_req {
 	const struct iovec *iov;	/* the caller's, alive until done */
 	unsigned niov;
 	void (*done)(struct blk_req *req, int res);	/* 0 or -errno, all or nothing reported */
-	struct blk_req *next;		/* the driver's from here on */
+	/* the driver's from here on */
+	struct blk *blk;
+	struct blk_req *next;
 	struct loop_io io;
-	struct iovec *rest;		/* iovec of what a short transfer left, or a bounce buffer's */
-	void *bounce;
-	uint64_t moved;
+	uint64_t moved;			/* bytes done so far */
+	unsigned at;			/* where that is: in iov[at], at_off bytes from its start */
+	size_t at_off;
+	struct iovec part;		/* what is moved now, when that is not iov[at..] as it stands */
+	unsigned tries;			/* in a row without progress */
+	void *bounce;			/* aligned copy of part of the range, when direct I/O needs it */
+	unsigned step;			/* of the driver's procedure */
 };
 
 struct blk_info {
@@ -65,16 +71,25 @@ struct blk {
 	struct loop *loop;
 	struct blk_info info;
 	unsigned in_flight;
+	struct blk_req *later, **later_end;	/* completed within blk_submit(): told by the task */
+	struct loop_task task;
 };
+
+/* For layers: sets up what is common; info is filled in by then. */
+void blk_init(struct blk *b, const struct blk_ops *ops, struct loop *loop);
 
 /*
  * Checks req against the disk (range, read-only) and hands it to the layer; what fails the
- * check completes with -EINVAL, -EROFS or -ENOSPC (write past the end).
+ * check completes with -EINVAL, -EROFS or -ENOSPC (write past the end). What the guest's
+ * disk runs out of space for completes with -ENOSPC, -EDQUOT or -EFBIG.
  */
 void blk_submit(struct blk *b, struct blk_req *req);
 
-/* For layers: completes req on the loop's thread, outside of blk_submit(). */
+/* For layers: completes req on the loop's thread, outside of blk_submit(). req may be gone then. */
 void blk_complete(struct blk *b, struct blk_req *req, int res);
+
+/* For layers: completes req in the loop's next turn; for use within blk_submit(). */
+void blk_complete_later(struct blk *b, struct blk_req *req, int res);
 
 /* Closes the stack. Nothing is in flight; NULL is fine. */
 void blk_close(struct blk *b);
