@@ -11,30 +11,30 @@
 #include "engine/riscv/fp.h"
 #include "engine/riscv/fp_soft.h"
 
-#define DEFINE1(fn, in, out) \
-	static uint64_t call_##fn(const uint64_t v[3], unsigned rm, uint8_t *flags) \
-	{ \
-		return (out)fn((in)v[0], rm, flags); \
+#define DEFINE1(fn, in, out)                                                                       \
+	static uint64_t call_##fn(const uint64_t v[3], unsigned rm, uint8_t *flags)                \
+	{                                                                                          \
+		return (out)fn((in)v[0], rm, flags);                                               \
 	}
-#define DEFINE2(fn, in, out) \
-	static uint64_t call_##fn(const uint64_t v[3], unsigned rm, uint8_t *flags) \
-	{ \
-		return (out)fn((in)v[0], (in)v[1], rm, flags); \
+#define DEFINE2(fn, in, out)                                                                       \
+	static uint64_t call_##fn(const uint64_t v[3], unsigned rm, uint8_t *flags)                \
+	{                                                                                          \
+		return (out)fn((in)v[0], (in)v[1], rm, flags);                                     \
 	}
-#define DEFINE3(fn, in, out) \
-	static uint64_t call_##fn(const uint64_t v[3], unsigned rm, uint8_t *flags) \
-	{ \
-		return (out)fn((in)v[0], (in)v[1], (in)v[2], rm, flags); \
+#define DEFINE3(fn, in, out)                                                                       \
+	static uint64_t call_##fn(const uint64_t v[3], unsigned rm, uint8_t *flags)                \
+	{                                                                                          \
+		return (out)fn((in)v[0], (in)v[1], (in)v[2], rm, flags);                           \
 	}
-#define DEFINE_COMPARE(fn, in, out) \
-	static uint64_t call_##fn(const uint64_t v[3], unsigned rm, uint8_t *flags) \
-	{ \
-		return fn((in)v[0], (in)v[1], flags); \
+#define DEFINE_COMPARE(fn, in, out)                                                                \
+	static uint64_t call_##fn(const uint64_t v[3], unsigned rm, uint8_t *flags)                \
+	{                                                                                          \
+		return fn((in)v[0], (in)v[1], flags);                                              \
 	}
-#define DEFINE_CLASS(fn, in, out) \
-	static uint64_t call_##fn(const uint64_t v[3], unsigned rm, uint8_t *flags) \
-	{ \
-		return fn((in)v[0]); \
+#define DEFINE_CLASS(fn, in, out)                                                                  \
+	static uint64_t call_##fn(const uint64_t v[3], unsigned rm, uint8_t *flags)                \
+	{                                                                                          \
+		return fn((in)v[0]);                                                               \
 	}
 
 typedef uint16_t F16;
@@ -45,53 +45,53 @@ typedef uint64_t F64, U64, I64;
  * SOFT: one layer. BOTH: quick and soft. Each row: shape of the function, what follows fp_ in its
  * name, operation, types.
  */
-#define ARITHMETIC(ROW, t, w) \
-	ROW(DEFINE2, add##w, ADD, t, t) \
-	ROW(DEFINE2, mul##w, MUL, t, t) \
-	ROW(DEFINE2, div##w, DIV, t, t) \
-	ROW(DEFINE1, sqrt##w, SQRT, t, t) \
+#define ARITHMETIC(ROW, t, w)                                                                      \
+	ROW(DEFINE2, add##w, ADD, t, t)                                                            \
+	ROW(DEFINE2, mul##w, MUL, t, t)                                                            \
+	ROW(DEFINE2, div##w, DIV, t, t)                                                            \
+	ROW(DEFINE1, sqrt##w, SQRT, t, t)                                                          \
 	ROW(DEFINE3, fma##w, FMA, t, t)
-#define EXACT(ROW, t, w) \
-	ROW(DEFINE2, sub##w, SUB, t, t) \
-	ROW(DEFINE_COMPARE, min##w, MIN, t, t) \
-	ROW(DEFINE_COMPARE, max##w, MAX, t, t) \
-	ROW(DEFINE_COMPARE, eq##w, EQ, t, t) \
-	ROW(DEFINE_COMPARE, lt##w, LT, t, t) \
-	ROW(DEFINE_COMPARE, le##w, LE, t, t) \
+#define EXACT(ROW, t, w)                                                                           \
+	ROW(DEFINE2, sub##w, SUB, t, t)                                                            \
+	ROW(DEFINE_COMPARE, min##w, MIN, t, t)                                                     \
+	ROW(DEFINE_COMPARE, max##w, MAX, t, t)                                                     \
+	ROW(DEFINE_COMPARE, eq##w, EQ, t, t)                                                       \
+	ROW(DEFINE_COMPARE, lt##w, LT, t, t)                                                       \
+	ROW(DEFINE_COMPARE, le##w, LE, t, t)                                                       \
 	ROW(DEFINE_CLASS, class##w, CLASS, t, t)
-#define TO_INT(ROW, t, n) \
-	ROW(DEFINE1, n##_to_i32, CONVERT, t, I32) \
-	ROW(DEFINE1, n##_to_u32, CONVERT, t, U32) \
-	ROW(DEFINE1, n##_to_i64, CONVERT, t, I64) \
+#define TO_INT(ROW, t, n)                                                                          \
+	ROW(DEFINE1, n##_to_i32, CONVERT, t, I32)                                                  \
+	ROW(DEFINE1, n##_to_u32, CONVERT, t, U32)                                                  \
+	ROW(DEFINE1, n##_to_i64, CONVERT, t, I64)                                                  \
 	ROW(DEFINE1, n##_to_u64, CONVERT, t, U64)
-#define SOFT(ROW) \
-	ARITHMETIC(ROW, F16, 16) \
-	EXACT(ROW, F16, 16) \
-	EXACT(ROW, F32, 32) \
-	EXACT(ROW, F64, 64) \
-	TO_INT(ROW, F16, f16) \
-	ROW(DEFINE1, f16_to_f32, CONVERT, F16, F32) \
-	ROW(DEFINE1, f16_to_f64, CONVERT, F16, F64) \
-	ROW(DEFINE1, f32_to_f16, CONVERT, F32, F16) \
-	ROW(DEFINE1, f64_to_f16, CONVERT, F64, F16) \
-	ROW(DEFINE1, i32_to_f16, CONVERT, I32, F16) \
-	ROW(DEFINE1, u32_to_f16, CONVERT, U32, F16) \
-	ROW(DEFINE1, i64_to_f16, CONVERT, I64, F16) \
-	ROW(DEFINE1, u64_to_f16, CONVERT, U64, F16) \
-	ROW(DEFINE1, i32_to_f32, CONVERT, I32, F32) \
-	ROW(DEFINE1, u32_to_f32, CONVERT, U32, F32) \
-	ROW(DEFINE1, u64_to_f32, CONVERT, U64, F32) \
-	ROW(DEFINE1, i32_to_f64, CONVERT, I32, F64) \
-	ROW(DEFINE1, u32_to_f64, CONVERT, U32, F64) \
+#define SOFT(ROW)                                                                                  \
+	ARITHMETIC(ROW, F16, 16)                                                                   \
+	EXACT(ROW, F16, 16)                                                                        \
+	EXACT(ROW, F32, 32)                                                                        \
+	EXACT(ROW, F64, 64)                                                                        \
+	TO_INT(ROW, F16, f16)                                                                      \
+	ROW(DEFINE1, f16_to_f32, CONVERT, F16, F32)                                                \
+	ROW(DEFINE1, f16_to_f64, CONVERT, F16, F64)                                                \
+	ROW(DEFINE1, f32_to_f16, CONVERT, F32, F16)                                                \
+	ROW(DEFINE1, f64_to_f16, CONVERT, F64, F16)                                                \
+	ROW(DEFINE1, i32_to_f16, CONVERT, I32, F16)                                                \
+	ROW(DEFINE1, u32_to_f16, CONVERT, U32, F16)                                                \
+	ROW(DEFINE1, i64_to_f16, CONVERT, I64, F16)                                                \
+	ROW(DEFINE1, u64_to_f16, CONVERT, U64, F16)                                                \
+	ROW(DEFINE1, i32_to_f32, CONVERT, I32, F32)                                                \
+	ROW(DEFINE1, u32_to_f32, CONVERT, U32, F32)                                                \
+	ROW(DEFINE1, u64_to_f32, CONVERT, U64, F32)                                                \
+	ROW(DEFINE1, i32_to_f64, CONVERT, I32, F64)                                                \
+	ROW(DEFINE1, u32_to_f64, CONVERT, U32, F64)                                                \
 	ROW(DEFINE1, u64_to_f64, CONVERT, U64, F64)
-#define BOTH(ROW) \
-	ARITHMETIC(ROW, F32, 32) \
-	ARITHMETIC(ROW, F64, 64) \
-	TO_INT(ROW, F32, f32) \
-	TO_INT(ROW, F64, f64) \
-	ROW(DEFINE1, f32_to_f64, CONVERT, F32, F64) \
-	ROW(DEFINE1, f64_to_f32, CONVERT, F64, F32) \
-	ROW(DEFINE1, i64_to_f32, CONVERT, I64, F32) \
+#define BOTH(ROW)                                                                                  \
+	ARITHMETIC(ROW, F32, 32)                                                                   \
+	ARITHMETIC(ROW, F64, 64)                                                                   \
+	TO_INT(ROW, F32, f32)                                                                      \
+	TO_INT(ROW, F64, f64)                                                                      \
+	ROW(DEFINE1, f32_to_f64, CONVERT, F32, F64)                                                \
+	ROW(DEFINE1, f64_to_f32, CONVERT, F64, F32)                                                \
+	ROW(DEFINE1, i64_to_f32, CONVERT, I64, F32)                                                \
 	ROW(DEFINE1, i64_to_f64, CONVERT, I64, F64)
 
 #define CALL(define, fn, op, from, to) define(fp_##fn, from, to)
@@ -100,12 +100,11 @@ SOFT(CALL)
 BOTH(CALL)
 BOTH(CALL_SOFT)
 
-#define ONE(define, fn, op, from, to) \
-	{ #fn, REF_##op, REF_##from, REF_##to, call_fp_##fn, NULL },
-#define TWO(define, fn, op, from, to) \
-	{ #fn, REF_##op, REF_##from, REF_##to, call_fp_##fn, call_fp_soft_##fn },
+#define ONE(define, fn, op, from, to) {#fn, REF_##op, REF_##from, REF_##to, call_fp_##fn, NULL},
+#define TWO(define, fn, op, from, to)                                                              \
+	{#fn, REF_##op, REF_##from, REF_##to, call_fp_##fn, call_fp_soft_##fn},
 
-const struct fp_case fp_cases[] = { SOFT(ONE) BOTH(TWO) };
+const struct fp_case fp_cases[] = {SOFT(ONE) BOTH(TWO)};
 const unsigned fp_case_count = ARRAY_LEN(fp_cases);
 
 unsigned fp_case_arity(const struct fp_case *c)
@@ -125,7 +124,7 @@ unsigned fp_case_arity(const struct fp_case *c)
 struct fp_rand fp_rand_start(void)
 {
 	const char *given = getenv("FP_SEED");
-	struct fp_rand r = { given ? strtoull(given, NULL, 0) : UINT64_C(0x20260214) };
+	struct fp_rand r = {given ? strtoull(given, NULL, 0) : UINT64_C(0x20260214)};
 
 	fprintf(stderr, "FP_SEED=%#" PRIx64 "\n", r.state);
 	return r;
@@ -169,7 +168,7 @@ static uint64_t random_float(struct fp_rand *r, enum ref_type t)
 {
 	unsigned frac = frac_bits(t), width = ref_width(t), exp_bits = width - 1 - frac;
 	/* Exponents where binary16 and binary32 begin and end */
-	static const int64_t ends[] = { -150, -25, 15, 127 };
+	static const int64_t ends[] = {-150, -25, 15, 127};
 	uint64_t top = BIT(exp_bits) - 1, bias = top >> 1, exp;
 
 	switch (below(r, 8)) {
@@ -218,7 +217,7 @@ static uint64_t close_to(struct fp_rand *r, enum ref_type t, uint64_t v)
 static uint64_t product_of(enum ref_type t, uint64_t a, uint64_t b)
 {
 	struct ref_result p[REF_MODES];
-	uint64_t v[3] = { a, b };
+	uint64_t v[3] = {a, b};
 
 	ref_compute(REF_MUL, t, t, v, p);
 	return p[FP_RNE].bits;
@@ -249,7 +248,7 @@ void fp_rand_operands(struct fp_rand *r, const struct fp_case *c, uint64_t v[3])
 	if (t >= REF_I32)
 		return;
 	if (way == 0 && c->op == REF_DIV)
-		v[0] = close_to(r, t, product_of(t, v[0], v[1])); /* an exact quotient or near one */
+		v[0] = close_to(r, t, product_of(t, v[0], v[1]));
 	else if (way == 0 && c->op == REF_SQRT)
 		v[0] = product_of(t, v[0], v[0]) + below(r, 3) - 1;
 	else if (way == 0 && !product)
@@ -265,11 +264,12 @@ void fp_rand_operands(struct fp_rand *r, const struct fp_case *c, uint64_t v[3])
 void fp_case_check(const struct fp_case *c, const char *against, const uint64_t v[3], unsigned rm,
 		   struct ref_result got, struct ref_result want)
 {
-	static const char *const modes[] = { "RNE", "RTZ", "RDN", "RUP", "RMM" };
+	static const char *const modes[] = {"RNE", "RTZ", "RDN", "RUP", "RMM"};
 
 	if (got.bits == want.bits && got.flags == want.flags)
 		return;
 	fail_msg("%s %s, operands %#" PRIx64 " %#" PRIx64 " %#" PRIx64 ": got %#" PRIx64
-		 " flags %#x, %s has %#" PRIx64 " flags %#x", c->name, modes[rm], v[0], v[1], v[2],
-		 got.bits, got.flags, against, want.bits, want.flags);
+		 " flags %#x, %s has %#" PRIx64 " flags %#x",
+		 c->name, modes[rm], v[0], v[1], v[2], got.bits, got.flags, against, want.bits,
+		 want.flags);
 }

@@ -11,8 +11,8 @@ struct fp_case {
 	const char *name;
 	enum ref_op op;
 	enum ref_type from, to;
-	fp_call *call;		/* as the interpreter calls it */
-	fp_call *soft;		/* its integer layer, where there are two; otherwise NULL */
+	fp_call *call; /* as the interpreter calls it */
+	fp_call *soft; /* its integer layer, where there are two; otherwise NULL */
 };
 
 extern const struct fp_case fp_cases[];

@@ -6,7 +6,7 @@
 
 enum { NX = 1, UF = 2, OF = 4, DZ = 8, NV = 16 };
 enum { RNE, RTZ, RDN, RUP, RMM };
-enum { WORDS = 72, POINT = 2304 };	/* of a big: its size, and the weight of bit POINT is 1 */
+enum { WORDS = 72, POINT = 2304 }; /* of a big: its size, and the weight of bit POINT is 1 */
 
 typedef unsigned __int128 u128;
 
@@ -14,13 +14,9 @@ static const struct {
 	unsigned width, frac;
 	int bias;
 } formats[] = {
-	[REF_F16] = { 16, 10, 15 },
-	[REF_F32] = { 32, 23, 127 },
-	[REF_F64] = { 64, 52, 1023 },
-	[REF_I32] = { .width = 32 },
-	[REF_U32] = { .width = 32 },
-	[REF_I64] = { .width = 64 },
-	[REF_U64] = { .width = 64 },
+	[REF_F16] = {16, 10, 15},  [REF_F32] = {32, 23, 127}, [REF_F64] = {64, 52, 1023},
+	[REF_I32] = {.width = 32}, [REF_U32] = {.width = 32}, [REF_I64] = {.width = 64},
+	[REF_U64] = {.width = 64},
 };
 
 unsigned ref_width(enum ref_type type)
@@ -105,15 +101,15 @@ static struct scaled decode(enum ref_type t, uint64_t v)
 	int field = (int)(mag >> frac);
 
 	if (!field)
-		return (struct scaled){ mag, 1 - formats[t].bias - (int)frac, negative(t, v) };
-	return (struct scaled){ (mag & ones(frac)) + (UINT64_C(1) << frac),
-				field - formats[t].bias - (int)frac, negative(t, v) };
+		return (struct scaled){mag, 1 - formats[t].bias - (int)frac, negative(t, v)};
+	return (struct scaled){(mag & ones(frac)) + (UINT64_C(1) << frac),
+			       field - formats[t].bias - (int)frac, negative(t, v)};
 }
 
 static struct big to_big(struct scaled s)
 {
 	unsigned at = (unsigned)(s.e + POINT), word = at / 64, bit = at % 64;
-	struct big b = { 0 };
+	struct big b = {0};
 	uint64_t low = (uint64_t)s.m, high = (uint64_t)(s.m >> 64);
 
 	b.word[word] = low << bit;
@@ -174,14 +170,14 @@ static int scaled_cmp(struct scaled x, struct scaled y)
 /* The exact value compared with m * 2^e. */
 static int exact_cmp(const struct exact *x, u128 m, int e)
 {
-	struct scaled s = { m, e, false };
+	struct scaled s = {m, e, false};
 	struct big b;
 
 	switch (x->kind) {
 	case IS_QUOTIENT:
-		return scaled_cmp(x->a, (struct scaled){ m * x->b.m, e + x->b.e, false });
+		return scaled_cmp(x->a, (struct scaled){m * x->b.m, e + x->b.e, false});
 	case IS_ROOT:
-		return scaled_cmp(x->a, (struct scaled){ m * m, 2 * e, false });
+		return scaled_cmp(x->a, (struct scaled){m * m, 2 * e, false});
 	default:
 		b = to_big(s);
 		return big_cmp(&x->big, &b);
@@ -190,11 +186,11 @@ static int exact_cmp(const struct exact *x, u128 m, int e)
 
 /* Where the exact value lies between two neighbours, and whether it counts as tiny. */
 struct place {
-	uint64_t low;		/* the greatest encoding not above it */
-	int over;		/* compared with low */
-	int half;		/* compared with half way to the next */
-	int least;		/* compared with the least normal number */
-	int least_low, least_half;	/* with its lower neighbour, unbounded exponent; half way */
+	uint64_t low;		   /* the greatest encoding not above it */
+	int over;		   /* compared with low */
+	int half;		   /* compared with half way to the next */
+	int least;		   /* compared with the least normal number */
+	int least_low, least_half; /* with its lower neighbour, unbounded exponent; half way */
 };
 
 static bool goes_up(unsigned rm, bool sign, bool odd, int over, int half)
@@ -215,7 +211,7 @@ static bool goes_up(unsigned rm, bool sign, bool odd, int over, int half)
 
 static struct place locate(enum ref_type t, const struct exact *x)
 {
-	uint64_t low = 0, high = infinity(t) + 1;	/* low <= x < high, or x is past the end */
+	uint64_t low = 0, high = infinity(t) + 1; /* low <= x < high, or x is past the end */
 	unsigned frac = formats[t].frac;
 	int emin = 1 - formats[t].bias;
 	struct place p;
@@ -242,9 +238,9 @@ static struct place locate(enum ref_type t, const struct exact *x)
 
 static struct ref_result choose(enum ref_type t, struct place p, bool sign, unsigned rm)
 {
-	struct ref_result r = { p.low, 0 };
-	bool tiny = p.least < 0 && !(p.least_low >= 0 &&
-				     goes_up(rm, sign, true, p.least_low, p.least_half));
+	struct ref_result r = {p.low, 0};
+	bool tiny = p.least < 0 &&
+		    !(p.least_low >= 0 && goes_up(rm, sign, true, p.least_low, p.least_half));
 
 	if (p.low < infinity(t))
 		r.bits += goes_up(rm, sign, p.low & 1, p.over, p.half);
@@ -274,15 +270,15 @@ static void all(struct ref_result *out, uint64_t bits, unsigned flags)
 	unsigned rm;
 
 	for (rm = 0; rm < REF_MODES; rm++)
-		out[rm] = (struct ref_result){ bits, (uint8_t)flags };
+		out[rm] = (struct ref_result){bits, (uint8_t)flags};
 }
 
 /* a * b + c for numbers that are neither infinite nor NaN. */
 static void multiply_add(enum ref_type t, struct scaled a, struct scaled b, struct scaled c,
 			 struct ref_result *out)
 {
-	struct scaled p = { a.m * b.m, a.e + b.e, a.sign != b.sign };
-	struct exact x = { .kind = IS_BIG };
+	struct scaled p = {a.m * b.m, a.e + b.e, a.sign != b.sign};
+	struct exact x = {.kind = IS_BIG};
 	struct big big_p, big_c;
 	int order;
 	unsigned rm;
@@ -301,7 +297,7 @@ static void multiply_add(enum ref_type t, struct scaled a, struct scaled b, stru
 	} else {
 		/* IEEE 754-2019 clause 6.3: an exact zero sum of opposite signs */
 		for (rm = 0; rm < REF_MODES; rm++)
-			out[rm] = (struct ref_result){ with_sign(t, rm == RDN, 0), 0 };
+			out[rm] = (struct ref_result){with_sign(t, rm == RDN, 0), 0};
 		return;
 	}
 	round_all(t, &x, out);
@@ -341,7 +337,7 @@ static void ref_add(enum ref_type t, uint64_t a, uint64_t b, struct ref_result *
 
 static void ref_div(enum ref_type t, uint64_t a, uint64_t b, struct ref_result *out)
 {
-	struct exact x = { .kind = IS_QUOTIENT, .sign = negative(t, a) != negative(t, b) };
+	struct exact x = {.kind = IS_QUOTIENT, .sign = negative(t, a) != negative(t, b)};
 
 	x.a = decode(t, a);
 	x.b = decode(t, b);
@@ -359,7 +355,7 @@ static void ref_div(enum ref_type t, uint64_t a, uint64_t b, struct ref_result *
 
 static void ref_sqrt(enum ref_type t, uint64_t a, struct ref_result *out)
 {
-	struct exact x = { .kind = IS_ROOT, .a = decode(t, a) };
+	struct exact x = {.kind = IS_ROOT, .a = decode(t, a)};
 
 	if (is_nan(t, a))
 		all(out, quiet_nan(t), is_snan(t, a) ? NV : 0);
@@ -407,7 +403,7 @@ static void ref_minmax(bool greater, enum ref_type t, uint64_t a, uint64_t b,
 	}
 	x = number(t, a);
 	y = number(t, b);
-	if (x == y)	/* equal encodings or two zeros */
+	if (x == y) /* equal encodings or two zeros */
 		all(out, negative(t, a) != greater ? a : b, 0);
 	else
 		all(out, (x < y) != greater ? a : b, 0);
@@ -416,7 +412,7 @@ static void ref_minmax(bool greater, enum ref_type t, uint64_t a, uint64_t b,
 static unsigned ref_class(enum ref_type t, uint64_t a)
 {
 	double least = ldexp(1, 1 - formats[t].bias), x = fabs(number(t, a));
-	unsigned up;	/* distance from the zeros, bits 3 and 4 */
+	unsigned up; /* distance from the zeros, bits 3 and 4 */
 
 	if (is_nan(t, a))
 		return is_snan(t, a) ? 0x100 : 0x200;
@@ -464,7 +460,7 @@ static void to_integer(enum ref_type from, enum ref_type to, uint64_t a, struct 
 
 static void from_integer(enum ref_type from, enum ref_type to, uint64_t a, struct ref_result *out)
 {
-	struct exact x = { .kind = IS_BIG };
+	struct exact x = {.kind = IS_BIG};
 	int64_t n = from == REF_I32 ? (int32_t)a : (int64_t)a;
 
 	if (!a) {
@@ -474,13 +470,13 @@ static void from_integer(enum ref_type from, enum ref_type to, uint64_t a, struc
 	x.sign = (from == REF_I32 || from == REF_I64) && n < 0;
 	if (x.sign)
 		a = -(uint64_t)n;
-	x.big = to_big((struct scaled){ a, 0, false });
+	x.big = to_big((struct scaled){a, 0, false});
 	round_all(to, &x, out);
 }
 
 static void ref_convert(enum ref_type from, enum ref_type to, uint64_t a, struct ref_result *out)
 {
-	struct exact x = { .kind = IS_BIG, .sign = negative(from, a) };
+	struct exact x = {.kind = IS_BIG, .sign = negative(from, a)};
 
 	if (from >= REF_I32) {
 		from_integer(from, to, a, out);

@@ -17,15 +17,26 @@
 enum ref_type { REF_F16, REF_F32, REF_F64, REF_I32, REF_U32, REF_I64, REF_U64 };
 
 enum ref_op {
-	REF_ADD, REF_SUB, REF_MUL, REF_DIV, REF_SQRT, REF_FMA,
-	REF_MIN, REF_MAX, REF_EQ, REF_LT, REF_LE, REF_CLASS, REF_CONVERT,
+	REF_ADD,
+	REF_SUB,
+	REF_MUL,
+	REF_DIV,
+	REF_SQRT,
+	REF_FMA,
+	REF_MIN,
+	REF_MAX,
+	REF_EQ,
+	REF_LT,
+	REF_LE,
+	REF_CLASS,
+	REF_CONVERT,
 };
 
 enum { REF_MODES = 5 };
 
 struct ref_result {
-	uint64_t bits;		/* zero-extended */
-	uint8_t flags;		/* those raised */
+	uint64_t bits; /* zero-extended */
+	uint8_t flags; /* those raised */
 };
 
 /* Size of a type in bits. */

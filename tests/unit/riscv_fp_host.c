@@ -18,7 +18,7 @@
 #include "engine/riscv/fp.h"
 #include "tests/unit/fp_case.h"
 
-static const int host_modes[] = { FE_TONEAREST, FE_TOWARDZERO, FE_DOWNWARD, FE_UPWARD };
+static const int host_modes[] = {FE_TONEAREST, FE_TOWARDZERO, FE_DOWNWARD, FE_UPWARD};
 
 static uint8_t raised(void)
 {
@@ -140,7 +140,8 @@ static uint64_t convert(const struct fp_case *c, const uint64_t v[3])
 		return c->to == REF_F32 ? result32(from_integer32(c->from, v[0]))
 					: result64(from_integer(c->from, v[0]));
 	if (c->to >= REF_I32)
-		return to_integer(c->to, c->from == REF_F32 ? (double)fp_host32((uint32_t)v[0]) : d);
+		return to_integer(c->to,
+				  c->from == REF_F32 ? (double)fp_host32((uint32_t)v[0]) : d);
 	if (c->from == REF_F32)
 		return result64((double)fp_host32((uint32_t)v[0]));
 	return result32((float)d);
@@ -157,7 +158,8 @@ static uint64_t on_host(const struct fp_case *c, const uint64_t v[3])
 	case REF_EQ:
 	case REF_LT:
 	case REF_LE:
-		return c->from == REF_F32 ? compare(c->op, (double)x, (double)y) : compare(c->op, a, b);
+		return c->from == REF_F32 ? compare(c->op, (double)x, (double)y)
+					  : compare(c->op, a, b);
 	default:
 		if (c->from == REF_F32)
 			return result32(op32(c->op, x, y, fp_host32((uint32_t)v[2])));

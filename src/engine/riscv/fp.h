@@ -28,20 +28,20 @@
 
 /* "Floating-Point Control and Status Register": rm of an instruction, and fcsr.frm. */
 enum fp_rm {
-	FP_RNE,		/* to nearest, ties to even */
-	FP_RTZ,		/* towards zero */
-	FP_RDN,		/* down, towards minus infinity */
-	FP_RUP,		/* up, towards plus infinity */
-	FP_RMM,		/* to nearest, ties away from zero */
+	FP_RNE, /* to nearest, ties to even */
+	FP_RTZ, /* towards zero */
+	FP_RDN, /* down, towards minus infinity */
+	FP_RUP, /* up, towards plus infinity */
+	FP_RMM, /* to nearest, ties away from zero */
 };
 
 /* Same section: accrued exceptions, fcsr.fflags. */
 enum fp_flag {
-	FP_NX = 1 << 0,		/* inexact */
-	FP_UF = 1 << 1,		/* underflow */
-	FP_OF = 1 << 2,		/* overflow */
-	FP_DZ = 1 << 3,		/* division by zero */
-	FP_NV = 1 << 4,		/* invalid operation */
+	FP_NX = 1 << 0, /* inexact */
+	FP_UF = 1 << 1, /* underflow */
+	FP_OF = 1 << 2, /* overflow */
+	FP_DZ = 1 << 3, /* division by zero */
+	FP_NV = 1 << 4, /* invalid operation */
 };
 
 /* "NaN Generation and Propagation": the canonical NaNs. */
@@ -84,8 +84,8 @@ static inline uint32_t fp_fma32(uint32_t a, uint32_t b, uint32_t c, unsigned rm,
 static inline uint64_t fp_fma64(uint64_t a, uint64_t b, uint64_t c, unsigned rm, uint8_t *flags);
 
 /*
- * IEEE 754-2019 minimumNumber and maximumNumber (as from "F" version 2.2): -0 is less than +0, one NaN
- * operand gives the other operand, two give the canonical NaN; only signalling NaNs raise NV.
+ * IEEE 754-2019 minimumNumber and maximumNumber (as from "F" version 2.2): -0 is less than +0, one
+ * NaN operand gives the other operand, two give the canonical NaN; only signalling NaNs raise NV.
  */
 static inline uint16_t fp_min16(uint16_t a, uint16_t b, uint8_t *flags);
 static inline uint32_t fp_min32(uint32_t a, uint32_t b, uint8_t *flags);
@@ -121,9 +121,9 @@ static inline uint64_t fp_f32_to_f64(uint32_t a, unsigned rm, uint8_t *flags);
 static inline uint32_t fp_f64_to_f32(uint64_t a, unsigned rm, uint8_t *flags);
 
 /*
- * To an integer ("Conversion and Move Instructions", domains of conversions). When the rounded value does not fit, the nearest integer that
- * does, with NV and without NX; a NaN gives the greatest. The result of fp_*_to_u32 is the plain
- * number: FCVT.WU sign-extends it in the register.
+ * To an integer ("Conversion and Move Instructions", domains of conversions). When the rounded
+ * value does not fit, the nearest integer that does, with NV and without NX; a NaN gives the
+ * greatest. The result of fp_*_to_u32 is the plain number: FCVT.WU sign-extends it in the register.
  */
 int32_t fp_f16_to_i32(uint16_t a, unsigned rm, uint8_t *flags);
 uint32_t fp_f16_to_u32(uint16_t a, unsigned rm, uint8_t *flags);

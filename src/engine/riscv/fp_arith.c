@@ -32,7 +32,7 @@ static uint64_t overflow(struct fp_fmt f, bool sign, unsigned rm, uint8_t *flags
 	uint64_t inf = fp_pack_inf(f, sign);
 
 	*flags |= FP_OF | FP_NX;
-	/* An infinite distance rounds to infinity or, like any other, to the last number before it. */
+	/* Between the last number and infinity: far past half way. */
 	return fp_rounds_up(rm, sign, true, 2, 1) ? inf : inf - 1;
 }
 
@@ -66,13 +66,13 @@ uint64_t fp_round(struct fp_fmt f, bool sign, int exp, uint64_t sig, unsigned rm
 
 static struct wide widen(struct fp_num n)
 {
-	return (struct wide){ (fp_u128)n.sig << 64, n.exp, n.sign, n.kind };
+	return (struct wide){(fp_u128)n.sig << 64, n.exp, n.sign, n.kind};
 }
 
 /* a * b exactly; neither is a NaN, and not zero times infinity. */
 static struct wide product(struct fp_num a, struct fp_num b)
 {
-	struct wide p = { .exp = a.exp + b.exp + 1, .sign = a.sign != b.sign };
+	struct wide p = {.exp = a.exp + b.exp + 1, .sign = a.sign != b.sign};
 
 	if (a.kind == FP_KIND_INF || b.kind == FP_KIND_INF) {
 		p.kind = FP_KIND_INF;
@@ -170,7 +170,7 @@ static uint64_t mul(struct fp_fmt f, uint64_t a, uint64_t b, unsigned rm, uint8_
 }
 
 static uint64_t mul_add(struct fp_fmt f, uint64_t a, uint64_t b, uint64_t c, unsigned rm,
-		     uint8_t *flags)
+			uint8_t *flags)
 {
 	struct fp_num x = fp_unpack(f, a), y = fp_unpack(f, b), z = fp_unpack(f, c);
 

@@ -56,7 +56,8 @@ static uint64_t sqrt_finite(struct fp_fmt f, struct fp_num x, unsigned rm, uint8
 			root |= (fp_u128)1 << pos;
 		}
 	}
-	return fp_round(f, false, (x.exp - (x.exp & 1)) / 2, (uint64_t)root | (left != 0), rm, flags);
+	return fp_round(f, false, (x.exp - (x.exp & 1)) / 2, (uint64_t)root | (left != 0), rm,
+			flags);
 }
 
 static uint64_t square_root(struct fp_fmt f, uint64_t a, unsigned rm, uint8_t *flags)

@@ -27,9 +27,9 @@ struct fp_fmt {
 	unsigned exp;
 };
 
-static const struct fp_fmt FP_F16 = { 10, 5 };
-static const struct fp_fmt FP_F32 = { 23, 8 };
-static const struct fp_fmt FP_F64 = { 52, 11 };
+static const struct fp_fmt FP_F16 = {10, 5};
+static const struct fp_fmt FP_F32 = {23, 8};
+static const struct fp_fmt FP_F64 = {52, 11};
 
 enum fp_kind { FP_KIND_ZERO, FP_KIND_FINITE, FP_KIND_INF, FP_KIND_QNAN, FP_KIND_SNAN };
 
@@ -78,7 +78,7 @@ static inline struct fp_num fp_unpack(struct fp_fmt f, uint64_t bits)
 {
 	uint64_t frac = bits_get(bits, 0, f.frac);
 	int biased = (int)bits_get(bits, f.frac, f.exp);
-	struct fp_num n = { .sign = bits_get(bits, f.frac + f.exp, 1), .kind = FP_KIND_FINITE };
+	struct fp_num n = {.sign = bits_get(bits, f.frac + f.exp, 1), .kind = FP_KIND_FINITE};
 
 	if (biased == (1 << f.exp) - 1) {
 		if (!frac)

@@ -37,7 +37,7 @@
  * Knuth's TwoSum (exact, nothing being near overflow), and an inexact sum with an even
  * significand is moved to its neighbour on the side of the error: round-to-odd. From 53
  * bits rounded to odd, rounding to 24 <= 53 - 2 gives what rounding once would (Boldo and
- * Melquiond, "Emulation of FMA and correctly rounded sums: proved algorithms using rounding to odd").
+ * Melquiond, "Emulation of a FMA and correctly rounded sums", IEEE Trans. Computers, 2008).
  *
  * Contraction of a * b + c by the compiler would change nothing: the products above are exact.
  */
@@ -182,8 +182,7 @@ static inline uint32_t fp_mul32(uint32_t a, uint32_t b, unsigned rm, uint8_t *fl
 {
 	uint32_t r;
 
-	if (rm == FP_RNE &&
-	    fp_quick_narrow((double)fp_host32(a) * (double)fp_host32(b), &r, flags))
+	if (rm == FP_RNE && fp_quick_narrow((double)fp_host32(a) * (double)fp_host32(b), &r, flags))
 		return r;
 	return fp_soft_mul32(a, b, rm, flags);
 }
@@ -323,8 +322,8 @@ static inline uint32_t fp_f64_to_f32(uint64_t a, unsigned rm, uint8_t *flags)
  * within an int64_t's range, which leaves out NaNs. (x < 2^53 when it has a fraction, so
  * the comparison is exact.)
  */
-static inline bool fp_quick_to_int(double x, double least, double bound, unsigned rm,
-				   int64_t *out, uint8_t *flags)
+static inline bool fp_quick_to_int(double x, double least, double bound, unsigned rm, int64_t *out,
+				   uint8_t *flags)
 {
 	if (!(x >= least && x < bound))
 		return false;
