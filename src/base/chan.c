@@ -37,6 +37,7 @@ struct chan {
 	uint64_t out_start, out_end;	/* bytes [start, end) wait in out[] */
 	uint64_t dropped;
 	bool closed;
+	bool asked;			/* chan_out_room() found less than all: drained() is owed */
 	uint8_t out[CHAN_OUT_BYTES];
 };
 
@@ -87,6 +88,18 @@ void chan_write(struct chan *c, const uint8_t *buf, size_t len)
 	}
 	pthread_mutex_unlock(&c->lock);
 	loop_post(c->loop, &c->task);
+}
+
+size_t chan_out_room(struct chan *c)
+{
+	size_t room;
+
+	pthread_mutex_lock(&c->lock);
+	room = CHAN_OUT_BYTES - (size_t)(c->out_end - c->out_start);
+	if (room < CHAN_OUT_BYTES)
+		c->asked = true;
+	pthread_mutex_unlock(&c->lock);
+	return room;
 }
 
 void chan_input_ready(struct chan *c)
@@ -186,6 +199,20 @@ static void tell_open(struct chan *c, bool open)
 		c->ops->open(c->opaque, open);
 }
 
+/* Nothing waits any more: says so to whom asked. */
+static void tell_drained(struct chan *c)
+{
+	bool owed;
+
+	pthread_mutex_lock(&c->lock);
+	owed = c->asked && c->out_start == c->out_end;
+	if (owed)
+		c->asked = false;
+	pthread_mutex_unlock(&c->lock);
+	if (owed && c->ops && c->ops->drained)
+		c->ops->drained(c->opaque);
+}
+
 static void hang_up(struct chan *c)
 {
 	loop_fd_del(c->loop, &c->w);
@@ -196,6 +223,7 @@ static void hang_up(struct chan *c)
 	c->out_start = c->out_end;
 	pthread_mutex_unlock(&c->lock);
 	tell_open(c, false);
+	tell_drained(c);
 }
 
 static void pump(struct chan *c)
@@ -207,6 +235,8 @@ static void pump(struct chan *c)
 		return;
 	tell_open(c, true);
 	out = pump_out(c, CHAN_OUT_BYTES);
+	if (!out)
+		tell_drained(c);
 	in = pump_in(c, &room);
 	if (in == -EPIPE && !c->pollable) {
 		c->readable = false;

@@ -8,7 +8,7 @@
  * up (end of file, or an error) closes the channel, both ways; the device stays, and what
  * it still writes is discarded.
  *
- * chan_write(), chan_input_ready() and chan_dropped() may be called by any thread; the
+ * chan_write(), chan_out_room(), chan_input_ready() and chan_dropped() may be called by any thread; the
  * callbacks run on the loop's thread without the channel's lock held, and may call
  * everything but chan_free(). The program ignores SIGPIPE.
  */
@@ -30,6 +30,8 @@ struct chan_ops {
 	size_t (*room)(void *opaque);
 	/* len is 1 to what room() said just before. */
 	void (*input)(void *opaque, const uint8_t *buf, size_t len);
+	/* What waited when chan_out_room() was asked is written or discarded; may be NULL. */
+	void (*drained)(void *opaque);
 	/* The peer is there (true; soon after chan_attach()) or went; may be NULL. */
 	void (*open)(void *opaque, bool open);
 };
@@ -51,6 +53,12 @@ void chan_attach(struct chan *c, const struct chan_ops *ops, void *opaque);
 void chan_free(struct chan *c);
 
 void chan_write(struct chan *c, const uint8_t *buf, size_t len);
+
+/*
+ * How many bytes chan_write() takes without dropping any; below CHAN_OUT_BYTES,
+ * chan_ops.drained() will be called. For devices that can let their guest wait.
+ */
+size_t chan_out_room(struct chan *c);
 
 /* Any thread: the device has room again. */
 void chan_input_ready(struct chan *c);

@@ -26,7 +26,7 @@ struct rig {
 	size_t room;
 	uint8_t got[256 * 1024];
 	size_t got_len;
-	int opened, closed;
+	int opened, closed, drained;
 };
 
 static size_t rig_room(void *opaque)
@@ -67,7 +67,19 @@ static void rig_open(void *opaque, bool open)
 	pthread_mutex_unlock(&r->lock);
 }
 
-static const struct chan_ops rig_ops = { .room = rig_room, .input = rig_input, .open = rig_open };
+static void rig_drained(void *opaque)
+{
+	struct rig *r = opaque;
+
+	pthread_mutex_lock(&r->lock);
+	r->drained++;
+	pthread_cond_broadcast(&r->changed);
+	pthread_mutex_unlock(&r->lock);
+}
+
+static const struct chan_ops rig_ops = {
+	.room = rig_room, .input = rig_input, .drained = rig_drained, .open = rig_open,
+};
 
 static void *rig_thread(void *loop)
 {
@@ -192,6 +204,35 @@ static void slow_reader_loses_the_oldest(void **state)
 	assert_true(got >= CHAN_OUT_BYTES);
 	assert_int_equal(got + dropped, total);
 	assert_int_equal(chan_dropped(r->chan), dropped);
+	rig_free(r);
+}
+
+/* A writer that asks for room loses nothing and hears when it may go on. */
+static void patient_writer_loses_nothing(void **state)
+{
+	static uint8_t block[65536];
+	struct rig *r = rig_new(-1, 0);
+	size_t total = 0, room;
+
+	assert_int_equal(chan_out_room(r->chan), CHAN_OUT_BYTES);
+	do {
+		room = chan_out_room(r->chan);
+		if (room > sizeof(block))
+			room = sizeof(block);
+		chan_write(r->chan, block, room);
+		total += room;
+		loop_call(r->loop, nothing, NULL);
+	} while (room);
+	assert_true(total > CHAN_OUT_BYTES);
+	assert_int_equal(r->drained, 0);
+	while (total) {
+		room = total < sizeof(block) ? total : sizeof(block);
+		read_all(r->peer, block, room);
+		total -= room;
+	}
+	rig_wait_count(r, &r->drained, 1);
+	assert_int_equal(chan_out_room(r->chan), CHAN_OUT_BYTES);
+	assert_int_equal(chan_dropped(r->chan), 0);
 	rig_free(r);
 }
 
@@ -401,6 +442,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_directions),
 		cmocka_unit_test(slow_reader_loses_the_oldest),
+		cmocka_unit_test(patient_writer_loses_nothing),
 		cmocka_unit_test(one_write_larger_than_the_ring),
 		cmocka_unit_test(writes_of_threads_stay_whole),
 		cmocka_unit_test(input_waits_for_the_device),

@@ -448,6 +448,7 @@ static void dev_fini(struct dev *d)
 {
 	struct virtio *v = container_of(d, struct virtio, dev);
 
+	loop_task_cancel(v->vm->loop, &v->task);
 	pthread_mutex_destroy(&v->lock);
 	pthread_cond_destroy(&v->reset_over);
 	v->ops->fini(v);
