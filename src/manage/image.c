@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manage/image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "config/vmconfig.h"
+
+static const struct {
+	const char *arch, *file;
+} firmware[] = {
+	{ "riscv64", "/usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin" },
+};
+
+const char *image_firmware(const char *arch)
+{
+	for (size_t i = 0; i < ARRAY_LEN(firmware); i++)
+		if (!strcmp(firmware[i].arch, arch))
+			return firmware[i].file;
+	return NULL;
+}
+
+static int read_description(struct image *img, const char *path, struct err *err)
+{
+	const char *arch, *format, *boot;
+	json_error_t bad;
+	json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &bad);
+	int rc = 0;
+
+	if (!root)
+		return err_set(err, -EINVAL, "%s: line %d: %s", path, bad.line, bad.text);
+	arch = json_string_value(json_object_get(root, "arch"));
+	format = json_string_value(json_object_get(root, "format"));
+	boot = json_string_value(json_object_get(root, "boot"));
+	if (!arch || !format || !boot || strcmp(format, "raw") || strcmp(boot, "firmware") ||
+	    !image_firmware(arch))
+		rc = err_set(err, -EINVAL, "%s: 'arch', 'format' or 'boot' is missing or not known to this "
+			     "version; build the image again", path);
+	else
+		snprintf(img->arch, sizeof(img->arch), "%s", arch);
+	json_decref(root);
+	return rc;
+}
+
+int image_find(struct image *img, const struct store *s, const char *name, struct err *err)
+{
+	char path[STORE_PATH_MAX];
+	struct stat st;
+	int rc;
+
+	if (!vmconfig_name_ok(name))
+		return err_set(err, -EINVAL, "'%.80s' cannot name an image", name);
+	rc = store_path(s, img->disk, sizeof(img->disk), err, "images/%s.raw", name);
+	if (!rc)
+		rc = store_path(s, path, sizeof(path), err, "images/%s.json", name);
+	if (rc)
+		return rc;
+	if (access(path, F_OK) || stat(img->disk, &st))
+		return err_set(err, -ENOENT, "there is no image '%s' in %s/images; the image 'debian' is "
+			       "built by tools/build-image", name, s->home);
+	if (st.st_size == 0 || st.st_size % 512)
+		return err_set(err, -EINVAL, "%s: %lld bytes are no disk image; build it again", img->disk,
+			       (long long)st.st_size);
+	img->size = (uint64_t)st.st_size;
+	return read_description(img, path, err);
+}
+
+struct copy {
+	int from, to;
+	uint64_t size;
+	void (*progress)(void *opaque, uint64_t done, uint64_t all);
+	void *opaque;
+};
+
+static int copy_range(const struct copy *c, off_t at, off_t end)
+{
+	while (at < end) {
+		size_t part = (size_t)(end - at) < 8 * MIB ? (size_t)(end - at) : 8 * MIB;
+		off_t out = at;
+		ssize_t n = copy_file_range(c->from, &at, c->to, &out, part, 0);
+
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return -EIO;
+		if (c->progress)
+			c->progress(c->opaque, (uint64_t)at, c->size);
+	}
+	return 0;
+}
+
+static int copy_data(const struct copy *c)
+{
+	off_t data, hole = 0;
+	int rc = ftruncate(c->to, (off_t)c->size) ? -errno : 0;
+
+	if (rc || ioctl(c->to, FICLONE, c->from) == 0)
+		return rc;
+	while (!rc && hole < (off_t)c->size) {
+		data = lseek(c->from, hole, SEEK_DATA);
+		if (data < 0)
+			return errno == ENXIO ? 0 : -errno;
+		hole = lseek(c->from, data, SEEK_HOLE);
+		if (hole < 0)
+			return -errno;
+		rc = copy_range(c, data, hole);
+	}
+	return rc;
+}
+
+int image_copy(const struct image *img, const char *path,
+	       void (*progress)(void *opaque, uint64_t done, uint64_t all), void *opaque,
+	       struct err *err)
+{
+	struct copy c = { .from = open(img->disk, O_RDONLY | O_CLOEXEC), .size = img->size,
+			  .progress = progress, .opaque = opaque };
+	int rc;
+
+	if (c.from < 0)
+		return err_sys(err, -errno, "%s", img->disk);
+	c.to = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (c.to < 0) {
+		rc = err_sys(err, -errno, "%s", path);
+		close(c.from);
+		return rc;
+	}
+	rc = copy_data(&c);
+	if (close(c.to) && !rc)
+		rc = -errno;
+	close(c.from);
+	if (rc) {
+		unlink(path);
+		return err_sys(err, rc, "%s cannot be copied to %s", img->disk, path);
+	}
+	return 0;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The store: where VMs and images live.
+ *
+ *	HOME/images/NAME.raw, NAME.json		images, see manage/image.h
+ *	HOME/vms/NAME/config.json		a VM's whole configuration (config/vmconfig.h)
+ *	HOME/vms/NAME/disk0.raw ...		its disks
+ *	HOME/vms/NAME/lock			held by its supervisor while it runs
+ *	HOME/vms/NAME/console.log{,.1}
+ *
+ * HOME is $HOSPES_HOME, else /var/lib/hospes for root and $XDG_DATA_HOME/hospes or
+ * ~/.local/share/hospes for others. Folders are 0700. A VM folder is made under a temporary
+ * name (.new-...) and renamed when it is whole; what a kill leaves behind under such a name
+ * is removed by the next store_open().
+ */
+#ifndef MANAGE_STORE_H
+#define MANAGE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+enum { STORE_PATH_MAX = 3072 };
+
+struct store {
+	char home[STORE_PATH_MAX];
+};
+
+/* Finds the store and makes its folders where they are missing; removes half-made VMs. */
+int store_open(struct store *s, struct err *err);
+
+/* A path within the store, printf-like, into buf of size bytes; -ENAMETOOLONG. */
+int store_path(const struct store *s, char *buf, size_t size, struct err *err, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
+
+/* True when a VM of that name exists. */
+bool store_has_vm(const struct store *s, const char *name);
+
+/*
+ * Makes a folder for a VM to be: temp (STORE_PATH_MAX bytes) gets its path. store_commit_vm() gives it
+ * its name (-EEXIST: taken), store_discard() removes it.
+ */
+int store_new_vm(const struct store *s, char *temp, struct err *err);
+int store_commit_vm(const struct store *s, const char *temp, const char *name, struct err *err);
+
+/* Removes a folder of the store with all that is in it. */
+int store_discard(const char *path, struct err *err);
+
+#endif

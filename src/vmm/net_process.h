@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The hospes-net process of one network card. */
+#ifndef VMM_NET_PROCESS_H
+#define VMM_NET_PROCESS_H
+
+#include <sys/types.h>
+
+#include "config/vmconfig.h"
+
+struct net_process {
+	pid_t pid;		/* 0: none */
+};
+
+/*
+ * Starts the process of c->nets[n] from the folder this program lies in, and waits until its
+ * ports are open. *fd gets the monitor's end of the socket pair. On error the process has
+ * ended and the sentence says why (a port that is taken, ...).
+ */
+int net_process_start(struct net_process *p, const struct vmconfig *c, unsigned n, int *fd,
+		      struct err *err);
+
+/* Ends it, if it has not ended by itself when the monitor's end was closed. */
+void net_process_end(struct net_process *p);
+
+#endif
