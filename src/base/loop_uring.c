@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <liburing.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 enum { SQ_ENTRIES = 256 };
 
@@ -128,12 +130,13 @@ static const struct io_engine_ops uring_ops = {
 	.free = uring_free,
 };
 
+static const uint8_t needed[] = {
+	IORING_OP_READV, IORING_OP_WRITEV, IORING_OP_FSYNC, IORING_OP_FALLOCATE,
+};
+
 /* Old kernels have a ring but not every operation. */
 static int check_operations(struct io_uring *ring)
 {
-	static const int needed[] = {
-		IORING_OP_READV, IORING_OP_WRITEV, IORING_OP_FSYNC, IORING_OP_FALLOCATE,
-	};
 	struct io_uring_probe *probe = io_uring_get_probe_ring(ring);
 	int rc = 0;
 
@@ -147,6 +150,27 @@ static int check_operations(struct io_uring *ring)
 	return rc;
 }
 
+/*
+ * The ring takes these operations for good, and no others: what goes through a ring is seen by no
+ * system call filter, and it could open files and sockets. The ring was made disabled.
+ */
+static int restrict_operations(struct io_uring *ring)
+{
+	struct io_uring_restriction allowed[ARRAY_LEN(needed)] = { 0 };
+	int fd = ring->ring_fd;
+
+	for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
+		allowed[i].opcode = IORING_RESTRICTION_SQE_OP;
+		allowed[i].sqe_op = needed[i];
+	}
+	/* liburing 2.3 declares calls for both and does not export them. */
+	if (syscall(SYS_io_uring_register, fd, IORING_REGISTER_RESTRICTIONS, allowed,
+		    ARRAY_LEN(allowed)) ||
+	    syscall(SYS_io_uring_register, fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0))
+		return -errno;
+	return 0;
+}
+
 int io_uring_engine_new(struct io_engine **out)
 {
 	struct uring *u = calloc(1, sizeof(*u));
@@ -154,10 +178,12 @@ int io_uring_engine_new(struct io_engine **out)
 
 	if (!u)
 		return -ENOMEM;
-	rc = io_uring_queue_init(SQ_ENTRIES, &u->ring, 0);
+	rc = io_uring_queue_init(SQ_ENTRIES, &u->ring, IORING_SETUP_R_DISABLED);
 	if (rc)
 		goto fail_free;
 	rc = check_operations(&u->ring);
+	if (!rc)
+		rc = restrict_operations(&u->ring);
 	if (rc)
 		goto fail_ring;
 	u->e.ops = &uring_ops;
