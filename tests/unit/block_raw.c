@@ -146,8 +146,11 @@ static void lane_begin(struct lane *l)
 
 	l->req.op = ops[rnd(m, ARRAY_LEN(ops))];
 	l->req.flags = rnd(m, 2) ? BLK_UNMAP : 0;
-	off = align_down(rnd(m, l->size), m->align);
-	len = align_down(rnd(m, l->size - off + 1), m->align);
+	/* Often up to the lane's borders, where neighbours share a block. */
+	off = rnd(m, 3) ? align_down(rnd(m, l->size), m->align) : 0;
+	len = l->size - off;
+	if (rnd(m, 3))
+		len = align_down(rnd(m, len < 4000 || rnd(m, 2) ? len + 1 : 4000), m->align);
 	l->req.off = l->start + off;
 	l->req.len = len;
 	l->req.niov = 0;
