@@ -7,8 +7,14 @@
 
 #include "base/overflow.h"
 
-#define LOAD(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
-#define STORE(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
+/*
+ * The sequence lock. A writer makes seq odd, changes the array, makes it even again. Its stores
+ * to the array are releases and a reader's loads of it acquires (no fences, which
+ * ThreadSanitizer does not know): a reader that saw one of the stores also sees the odd or
+ * the new number when it looks at seq again, and starts over.
+ */
+#define LOAD(field) __atomic_load_n(&(field), __ATOMIC_ACQUIRE)
+#define STORE(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELEASE)
 
 void bus_init(struct bus *b)
 {
@@ -23,16 +29,10 @@ void bus_fini(struct bus *b)
 	b->count = 0;
 }
 
-/*
- * The sequence lock. A writer makes seq odd, changes the array, makes it even again. The
- * fences pair with those in lookup(): a reader that saw any of the writer's stores also
- * sees the odd or the new number, and looks again.
- */
 static void change_begin(struct bus *b)
 {
 	pthread_mutex_lock(&b->lock);
 	atomic_fetch_add_explicit(&b->seq, 1, memory_order_relaxed);
-	atomic_thread_fence(memory_order_release);
 }
 
 static void change_end(struct bus *b)
@@ -127,7 +127,6 @@ static bool lookup(struct bus *b, gpa_t gpa, unsigned size, struct bus_region *o
 	do {
 		before = atomic_load_explicit(&b->seq, memory_order_acquire);
 		found = search(b, gpa, out);
-		atomic_thread_fence(memory_order_acquire);
 		after = atomic_load_explicit(&b->seq, memory_order_relaxed);
 	} while (before != after || (before & 1));
 	return found && size <= out->size - (gpa - out->base);

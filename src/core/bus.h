@@ -40,7 +40,7 @@ struct bus_region {
 struct bus {
 	pthread_mutex_t lock;		/* writers */
 	_Atomic uint32_t seq;		/* odd while a writer is at work */
-	uint32_t count;			/* this and map: relaxed atomics under seq */
+	uint32_t count;			/* this and map: read and written under seq, see bus.c */
 	struct bus_region map[BUS_MAX_REGIONS];	/* sorted by base, disjoint */
 };
 
