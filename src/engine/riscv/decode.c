@@ -129,10 +129,10 @@ static bool operands(unsigned format, uint32_t w, struct insn *out)
 	switch (format) {
 	case FMT_R4:
 		out->rs3 = (uint8_t)bits_get(w, 27, 5);
-		/* fall through */
+		__attribute__((fallthrough));
 	case FMT_RM:
 		out->rs2 = rs2;
-		/* fall through */
+		__attribute__((fallthrough));
 	case FMT_R1M:
 		out->rm = rm;
 		return rm != 5 && rm != 6;
