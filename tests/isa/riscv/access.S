@@ -66,11 +66,14 @@ check_failed:
 	.balign 4096
 	.globl access_stubs
 access_stubs:
-	.irp insn, "lb a0, (a1)", "lh a0, (a1)", "lw a0, (a1)", "ld a0, (a1)", "sb a2, (a1)", "sh a2, (a1)", "sw a2, (a1)", "sd a2, (a1)", "lr.d a0, (a1)", "sc.d a0, a2, (a1)", "amoadd.d a0, a2, (a1)"
+	.option push
+	.option arch, +zicbom, +zicboz
+	.irp insn, "lb a0, (a1)", "lh a0, (a1)", "lw a0, (a1)", "ld a0, (a1)", "sb a2, (a1)", "sh a2, (a1)", "sw a2, (a1)", "sd a2, (a1)", "lr.d a0, (a1)", "sc.d a0, a2, (a1)", "amoadd.d a0, a2, (a1)", "cbo.zero (a1)", "cbo.clean (a1)", "cbo.flush (a1)", "cbo.inval (a1)"
 	.balign 16
 	\insn
 	ecall
 	.endr
+	.option pop
 	.balign 4096
 
 	.section .data

@@ -32,7 +32,7 @@ _start:
 	add sp, sp, t0
 	.option pop
 	bnez a0, 1f
-	li gp, 0
+	li gp, 1		/* before the first case */
 	j test_main
 1:	la t0, test_secondary
 	beqz t0, sleep

@@ -131,6 +131,7 @@
 	.endm
 
 	.macro t_rr line, op, want, a, b
+	li gp, \line
 	li a1, \a
 	li a2, \b
 	li a0, 0x5555
@@ -149,6 +150,7 @@
 	.endm
 
 	.macro t_ri line, op, want, a, imm
+	li gp, \line
 	li a1, \a
 	li a0, 0x5555
 	\op a0, a1, \imm
@@ -162,6 +164,7 @@
 	.endm
 
 	.macro t_r1 line, op, want, a
+	li gp, \line
 	li a1, \a
 	li a0, 0x5555
 	\op a0, a1

@@ -23,7 +23,7 @@ enum cause {
 /* How to touch memory; the order is that of the stubs in access.S. */
 enum op {
 	OP_LB, OP_LH, OP_LW, OP_LD, OP_SB, OP_SH, OP_SW, OP_SD,
-	OP_LR, OP_SC, OP_AMO, OP_FETCH,
+	OP_LR, OP_SC, OP_AMO, OP_CBO_ZERO, OP_CBO_CLEAN, OP_CBO_FLUSH, OP_CBO_INVAL, OP_FETCH,
 };
 
 /* What the last access trapped with, and read. */
