@@ -19,6 +19,21 @@
 
 enum { MACHINE_MAX_DISKS = 16, MACHINE_MAX_NETS = 4, MACHINE_MAX_PFLASH = 2 };
 
+/*
+ * What starts, on virt-1:
+ *
+ *	firmware		runs in M-mode; kernel and initrd lie beside it, as on QEMU
+ *	pflash[0] without it	EFI firmware in S-mode under the built-in SBI; kernel, initrd and
+ *				command line reach it through fw_cfg
+ *	kernel alone		a Linux Image, a raw binary (U-Boot for S-mode, for instance: at
+ *				RAM + 2 MiB) or an ELF file, in S-mode under the built-in SBI; but an
+ *				ELF file with a symbol tohost, or linked within the first 2 MiB of
+ *				RAM, is a program for the bare machine and runs as firmware
+ *
+ * PCI slots 1 to 3 are the board's (power key, entropy, agent's port), 4 to 31 are free for
+ * disks and networks.
+ */
+
 /* A file to load: descriptor and the name for sentences; fd < 0: none. */
 struct machine_file {
 	int fd;
@@ -29,7 +44,7 @@ struct machine_disk {
 	struct blk *blk;		/* taken over by the device */
 	const char *serial;		/* at most 20 bytes */
 	bool mmio;			/* on a virtio-mmio slot, not PCI */
-	unsigned slot;			/* PCI slot */
+	unsigned slot;			/* PCI slot, or virtio-mmio slot (0 to 7) */
 };
 
 struct machine_net {
@@ -59,7 +74,11 @@ struct machine_ops {
 	const char *arch;		/* "riscv64" */
 	uint64_t timebase_hz;
 	uint64_t min_ram;		/* bytes */
-	/* Builds the board into vm (made by vm_init()); on error vm_fini() cleans up. */
+	/*
+	 * Builds the board into vm (made by vm_init()); on error vm_fini() cleans up. Files stay
+	 * the caller's, open as long as vm lives, since they are read at every boot; their names,
+	 * serials and append are copied. What is taken over is NULL in cfg then.
+	 */
 	int (*build)(struct vm *vm, struct machine_cfg *cfg, struct err *err);
 	/* Loop thread: presses the power button. */
 	void (*power_button)(struct vm *vm);
