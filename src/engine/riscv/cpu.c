@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "engine/riscv/block.h"
+#include "engine/riscv/csr.h"
 #include "engine/riscv/interp.h"
+#include "engine/riscv/mem.h"
 #include "engine/riscv/riscv.h"
 #include "engine/riscv/trap.h"
 
@@ -123,10 +125,27 @@ static void cpu_fence(struct vcpu *v, uint32_t requests)
 		tlb_flush(cpu);
 }
 
+/* One CSR access as M-mode makes it, whatever the hart's mode; a CSR that is not there reads 0. */
+static uint64_t access_csr(struct riscv_cpu *cpu, unsigned csr, bool write, uint64_t value)
+{
+	const uint8_t priv = cpu->priv;
+	uint64_t old = 0;
+
+	cpu->priv = PRIV_M;
+	riscv_mode_changed(cpu);
+	if (!csr_access(cpu, csr, true, &old, write, value, UINT64_MAX))
+		old = 0;
+	cpu->priv = priv;
+	riscv_mode_changed(cpu);
+	return old;
+}
+
 static uint64_t cpu_get_reg(struct vcpu *v, unsigned n)
 {
-	const struct riscv_cpu *cpu = v->arch;
+	struct riscv_cpu *cpu = v->arch;
 
+	if (n >= ENGINE_REG_CSR)
+		return access_csr(cpu, (n - ENGINE_REG_CSR) & 0xfff, false, 0);
 	return n == ENGINE_REG_PC ? cpu->pc : cpu->x[n & 31];
 }
 
@@ -134,7 +153,9 @@ static void cpu_set_reg(struct vcpu *v, unsigned n, uint64_t value)
 {
 	struct riscv_cpu *cpu = v->arch;
 
-	if (n == ENGINE_REG_PC)
+	if (n >= ENGINE_REG_CSR)
+		access_csr(cpu, (n - ENGINE_REG_CSR) & 0xfff, true, value);
+	else if (n == ENGINE_REG_PC)
 		cpu->pc = value & ~UINT64_C(1);
 	else if (n & 31)
 		cpu->x[n & 31] = value;
@@ -146,6 +167,26 @@ static void cpu_set_supervisor_timer(struct vcpu *v, uint64_t ticks)
 
 	cpu->stimecmp = ticks;
 	riscv_poll_soon(cpu);
+}
+
+static int cpu_load_virtual(struct vcpu *v, uint64_t va, void *buf, unsigned len)
+{
+	struct riscv_cpu *cpu = v->arch;
+	const uint8_t priv = cpu->priv;
+	uint64_t byte;
+	int rc = 0;
+
+	cpu->priv = PRIV_S;
+	riscv_mode_changed(cpu);
+	for (unsigned i = 0; !rc && i < len; i++) {
+		if (riscv_load(cpu, va + i, 1, &byte))
+			((uint8_t *)buf)[i] = (uint8_t)byte;
+		else
+			rc = -EFAULT;
+	}
+	cpu->priv = priv;
+	riscv_mode_changed(cpu);
+	return rc;
 }
 
 const struct engine_ops riscv_interp_engine = {
@@ -160,4 +201,5 @@ const struct engine_ops riscv_interp_engine = {
 	.get_reg = cpu_get_reg,
 	.set_reg = cpu_set_reg,
 	.set_supervisor_timer = cpu_set_supervisor_timer,
+	.load_virtual = cpu_load_virtual,
 };

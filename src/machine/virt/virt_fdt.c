@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "engine/riscv/riscv.h"
 #include "machine/virt/virt.h"
 
 /* Phandles; harts' interrupt controllers and the harts themselves follow. */
@@ -19,13 +20,6 @@ enum { PH_PLIC = 1, PH_TEST = 2, PH_FIRST_INTC = 0x10, PH_FIRST_CPU = 0x20 };
 /* Interrupts of a hart's own controller: numbers of mip bits. */
 enum { IRQ_S_SOFT = 1, IRQ_M_SOFT = 3, IRQ_M_TIMER = 7, IRQ_S_EXT = 9, IRQ_M_EXT = 11 };
 #define IRQ_NONE UINT32_MAX
-
-/* The CPU, as riscv,isa and riscv,isa-extensions name it. */
-#define ISA_LETTERS "imafdc"
-static const char *const isa_extensions[] = {
-	"zicbom", "zicboz", "zicntr", "zicond", "zicsr", "zifencei", "zihpm", "zawrs", "zfh",
-	"zba", "zbb", "zbc", "zbs", "sstc", "svadu", "svinval", "svnapot", "svpbmt",
-};
 
 /* Sequential writer; the first error sticks. */
 struct tree {
@@ -117,20 +111,24 @@ static void harts_extended(struct tree *t, const struct virt *b, uint32_t first,
 
 /* ---- nodes -------------------------------------------------------------------------- */
 
+/* riscv,isa runs the letters together and joins longer names with "_". */
 static void add_isa(struct tree *t)
 {
-	char isa[256] = "rv64" ISA_LETTERS, list[256];
-	size_t len = 0;
+	char isa[512] = "rv64", list[512];
+	size_t isa_len = strlen(isa), len = 0;
 
-	for (const char *c = ISA_LETTERS; *c; c++) {
-		list[len++] = *c;
-		list[len++] = 0;
-	}
-	for (unsigned i = 0; i < ARRAY_LEN(isa_extensions); i++) {
-		size_t n = strlen(isa_extensions[i]) + 1;
+	for (const char *const *e = riscv_isa_extensions; *e; e++) {
+		size_t n = strlen(*e) + 1;
 
-		strcat(strcat(isa, "_"), isa_extensions[i]);
-		memcpy(list + len, isa_extensions[i], n);
+		if (len + n > sizeof(list) || isa_len + n + 1 > sizeof(isa)) {
+			t->rc = -FDT_ERR_NOSPACE;
+			return;
+		}
+		if (n > 2)
+			isa[isa_len++] = '_';
+		memcpy(isa + isa_len, *e, n);
+		isa_len += n - 1;
+		memcpy(list + len, *e, n);
 		len += n;
 	}
 	string(t, "riscv,isa", isa);
@@ -152,8 +150,8 @@ static void add_cpus(struct tree *t, const struct virt *b)
 		string(t, "status", "okay");
 		string(t, "compatible", "riscv");
 		add_isa(t);
-		cell(t, "riscv,cbom-block-size", 64);
-		cell(t, "riscv,cboz-block-size", 64);
+		cell(t, "riscv,cbom-block-size", RISCV_CBO_BLOCK);
+		cell(t, "riscv,cboz-block-size", RISCV_CBO_BLOCK);
 		string(t, "mmu-type", "riscv,sv57");
 		begin(t, "interrupt-controller");
 		cell(t, "#interrupt-cells", 1);
