@@ -12,7 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TEMP_PREFIX ".new-"
+#define NEW_PREFIX ".new-"
+#define OLD_PREFIX ".old-"
 
 static int find_home(struct store *s, struct err *err)
 {
@@ -81,42 +82,84 @@ int store_discard(const char *path, struct err *err)
 	return 0;
 }
 
-/* A half-made folder whose maker is gone: the maker holds a lock on it (store_new_vm). */
-static void remove_if_abandoned(const char *path)
+/* True when path can be locked: nobody has it. fd >= 0 then, until the caller closes it. */
+static bool lock_file(const char *folder, const char *file, int *fd)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	char name[STORE_PATH_MAX + 320];
-	struct err err;
-	int fd;
+	char path[STORE_PATH_MAX + 320];
 
-	snprintf(name, sizeof(name), "%s/making", path);
-	fd = open(name, O_RDWR | O_CLOEXEC);
-	if (fd >= 0 && fcntl(fd, F_OFD_SETLK, &lock) == 0)
-		store_discard(path, &err);
-	if (fd >= 0)
-		close(fd);
-	else if (errno == ENOENT)
+	snprintf(path, sizeof(path), "%s/%s", folder, file);
+	*fd = open(path, O_RDWR | O_CLOEXEC);
+	if (*fd < 0)
+		return errno == ENOENT;
+	return fcntl(*fd, F_OFD_SETLK, &lock) == 0;
+}
+
+/* A folder with `making` in it whose maker and supervisor are gone: each held a lock. */
+static void remove_if_abandoned(const char *path)
+{
+	int making = -1, running = -1;
+
+	if (lock_file(path, "making", &making) && making >= 0 && lock_file(path, "lock", &running))
+		store_discard(path, NULL);
+	if (running >= 0)
+		close(running);
+	if (making >= 0)
+		close(making);
+	else
+		/* Empty: killed before the file was made. A VM's folder never is. */
 		rmdir(path);
 }
 
-static int remove_half_made(const struct store *s, struct err *err)
+/*
+ * A folder that is begun is empty, then has a file that nobody holds: under a shared lock, so that
+ * who looks for abandoned ones (under an exclusive one) sees neither. -errno or the descriptor.
+ */
+static int lock_store(const struct store *s, short type, bool wait, struct err *err)
+{
+	struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
+	char path[STORE_PATH_MAX];
+	int fd, rc = store_path(s, path, sizeof(path), err, "vms/.lock");
+
+	if (rc)
+		return rc;
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0 && fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &lock) == 0)
+		return fd;
+	rc = err_sys(err, -errno, "%s cannot be locked", path);
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+static bool starts_with(const char *text, const char *start)
+{
+	return !strncmp(text, start, strlen(start));
+}
+
+static int remove_abandoned(const struct store *s, struct err *err)
 {
 	char path[STORE_PATH_MAX], full[STORE_PATH_MAX + 300];
 	struct dirent *e;
 	DIR *d;
-	int rc = store_path(s, path, sizeof(path), err, "vms");
+	int lock, rc = store_path(s, path, sizeof(path), err, "vms");
 
 	if (rc)
 		return rc;
 	d = opendir(path);
 	if (!d)
 		return err_sys(err, -errno, "%s", path);
-	while ((e = readdir(d)))
-		if (!strncmp(e->d_name, TEMP_PREFIX, strlen(TEMP_PREFIX))) {
-			snprintf(full, sizeof(full), "%s/%s", path, e->d_name);
+	lock = lock_store(s, F_WRLCK, false, NULL);
+	while (lock >= 0 && (e = readdir(d))) {
+		snprintf(full, sizeof(full), "%s/%s", path, e->d_name);
+		if (starts_with(e->d_name, OLD_PREFIX))
+			store_discard(full, NULL);
+		else if (e->d_name[0] != '.' || starts_with(e->d_name, NEW_PREFIX))
 			remove_if_abandoned(full);
-		}
+	}
 	closedir(d);
+	if (lock >= 0)
+		close(lock);
 	return 0;
 }
 
@@ -133,7 +176,7 @@ int store_open(struct store *s, struct err *err)
 		rc = store_path(s, path, sizeof(path), err, "images");
 	if (!rc)
 		rc = make_folders(path, err);
-	return rc ? rc : remove_half_made(s, err);
+	return rc ? rc : remove_abandoned(s, err);
 }
 
 bool store_has_vm(const struct store *s, const char *name)
@@ -144,14 +187,12 @@ bool store_has_vm(const struct store *s, const char *name)
 	       access(path, F_OK) == 0;
 }
 
-int store_new_vm(const struct store *s, char *temp, struct err *err)
+static int begin_vm(char *temp, struct err *err)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char name[STORE_PATH_MAX + 16];
-	int fd, rc = store_path(s, temp, STORE_PATH_MAX, err, "vms/" TEMP_PREFIX "XXXXXX");
+	int fd, rc;
 
-	if (rc)
-		return rc;
 	if (!mkdtemp(temp))
 		return err_sys(err, -errno, "%s cannot be made", temp);
 	snprintf(name, sizeof(name), "%s/making", temp);
@@ -165,20 +206,62 @@ int store_new_vm(const struct store *s, char *temp, struct err *err)
 	return 0;
 }
 
+int store_new_vm(const struct store *s, char *temp, struct err *err)
+{
+	int lock, rc = store_path(s, temp, STORE_PATH_MAX, err, "vms/" NEW_PREFIX "XXXXXX");
+
+	if (rc)
+		return rc;
+	lock = lock_store(s, F_RDLCK, true, err);
+	if (lock < 0)
+		return lock;
+	rc = begin_vm(temp, err);
+	close(lock);
+	return rc;
+}
+
 int store_commit_vm(const struct store *s, const char *temp, const char *name, struct err *err)
 {
-	char path[STORE_PATH_MAX], making[STORE_PATH_MAX + 16];
+	char path[STORE_PATH_MAX];
 	int rc = store_path(s, path, sizeof(path), err, "vms/%s", name);
 
 	if (rc)
 		return rc;
-	snprintf(making, sizeof(making), "%s/making", temp);
 	if (renameat2(AT_FDCWD, temp, AT_FDCWD, path, RENAME_NOREPLACE))
 		return errno == EEXIST
 			? err_set(err, -EEXIST, "a VM named '%s' exists already: choose another name, or "
 				  "start it with 'hospes run --name %s'", name, name)
 			: err_sys(err, -errno, "%s cannot be renamed to %s", temp, path);
-	snprintf(making, sizeof(making), "%s/making", path);
-	unlink(making);
 	return 0;
+}
+
+int store_keep_vm(const struct store *s, const char *name, struct err *err)
+{
+	char path[STORE_PATH_MAX];
+	int rc = store_path(s, path, sizeof(path), err, "vms/%s/making", name);
+
+	if (!rc && unlink(path))
+		return err_sys(err, -errno, "%s cannot be removed", path);
+	return rc;
+}
+
+int store_remove_vm(const struct store *s, const char *name, struct err *err)
+{
+	char path[STORE_PATH_MAX], old[STORE_PATH_MAX];
+	int running = -1;
+	int rc = store_path(s, path, sizeof(path), err, "vms/%s", name);
+
+	if (!rc)
+		rc = store_path(s, old, sizeof(old), err, "vms/" OLD_PREFIX "%s.%d", name, getpid());
+	if (rc)
+		return rc;
+	if (!lock_file(path, "lock", &running))
+		rc = err_set(err, -EBUSY, "VM '%s' runs; it cannot be removed", name);
+	else if (rename(path, old))
+		rc = err_sys(err, -errno, "%s cannot be removed", path);
+	else
+		rc = store_discard(old, err);
+	if (running >= 0)
+		close(running);
+	return rc;
 }

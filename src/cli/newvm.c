@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/newvm.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+
+/* PCI slots: the board has the first three, then network cards, then disks. */
+enum { SLOT_NET = 4, SLOT_DISK = SLOT_NET + VMCONFIG_MAX_NETS };
+_Static_assert(SLOT_DISK + VMCONFIG_MAX_DISKS <= 32, "a PCI bus has 32 slots");
+
+enum { MMIO_SLOTS = 8, GENERATED_NAME_TRIES = 16 };
+
+static const struct {
+	const char *alias, *arch;
+} arch_aliases[] = {
+	{ "riscv64", "riscv64" },
+	{ "rv64", "riscv64" },
+	{ "rv64gc", "riscv64" },
+};
+
+/* ---- small things ------------------------------------------------------------------------- */
+
+static int set(char **field, const char *text, struct err *err)
+{
+	free(*field);
+	*field = text ? strdup(text) : NULL;
+	return text && !*field ? err_set(err, -ENOMEM, "out of memory") : 0;
+}
+
+static int random_bytes(void *buf, size_t len, struct err *err)
+{
+	/* At most 256 bytes come whole. */
+	return getrandom(buf, len, 0) == (ssize_t)len
+		? 0 : err_sys(err, -errno, "the kernel gives no random numbers");
+}
+
+static int set_path(char **field, const char *option, const char *path, struct err *err)
+{
+	if (!path)
+		return 0;
+	free(*field);
+	*field = realpath(path, NULL);
+	if (!*field || access(*field, R_OK))
+		return err_sys(err, -errno, "%s %s", option, path);
+	return 0;
+}
+
+static const char *find_arch(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(arch_aliases); i++)
+		if (!strcmp(arch_aliases[i].alias, name))
+			return arch_aliases[i].arch;
+	return NULL;
+}
+
+static bool port_ok(const char *text, size_t len)
+{
+	unsigned port = 0;
+
+	if (len < 1 || len > 5)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if (!isdigit((unsigned char)text[i]))
+			return false;
+		port = port * 10 + (unsigned)(text[i] - '0');
+	}
+	return port >= 1 && port <= 65535;
+}
+
+bool newvm_forward_ok(const char *text)
+{
+	size_t end = strcspn(text, "/"), guest, host;
+	char address[INET_ADDRSTRLEN];
+	struct in_addr unused;
+
+	if (text[end] && strcmp(text + end, "/udp") && strcmp(text + end, "/tcp"))
+		return false;
+	for (guest = end; guest > 0 && text[guest - 1] != ':'; guest--)
+		;
+	if (guest < 2 || !port_ok(text + guest, end - guest))
+		return false;
+	for (host = guest - 1; host > 0 && text[host - 1] != ':'; host--)
+		;
+	if (!port_ok(text + host, guest - 1 - host))
+		return false;
+	if (host == 0)
+		return true;
+	if (host > sizeof(address))
+		return false;
+	memcpy(address, text, host - 1);
+	address[host - 1] = '\0';
+	return inet_pton(AF_INET, address, &unused) == 1;
+}
+
+/* ---- parts of the configuration ------------------------------------------------------------- */
+
+static int set_identity(struct vmconfig *c, struct err *err)
+{
+	uint8_t b[16];
+	char uuid[37];
+	int rc = random_bytes(b, sizeof(b), err);
+
+	if (rc)
+		return rc;
+	/* RFC 9562 §5.4: version 4, variant 10. */
+	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
+	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+	snprintf(uuid, sizeof(uuid),
+		 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2],
+		 b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+	return set(&c->uuid, uuid, err);
+}
+
+static int set_machine(struct vmconfig *c, const struct run_args *args, struct err *err)
+{
+	const char *arch = find_arch(args->arch ? args->arch : "riscv64");
+	uint64_t host = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+	int rc;
+
+	if (!arch)
+		return err_set(err, -EINVAL, "--arch %.40s: guests of that architecture are not possible; "
+			       "riscv64 is", args->arch);
+	c->cpus = args->cpus ? args->cpus : sysconf(_SC_NPROCESSORS_ONLN) >= 2 ? 2 : 1;
+	c->memory = args->memory ? args->memory : GIB;
+	if (c->memory > host)
+		return err_set(err, -EINVAL, "--memory: %llu MiB is more than this host has (%llu MiB)",
+			       (unsigned long long)(c->memory / MIB), (unsigned long long)(host / MIB));
+	rc = set(&c->machine, "virt-1", err);
+	if (!rc)
+		rc = set(&c->arch, arch, err);
+	if (!rc)
+		rc = set(&c->engine, args->engine ? args->engine : "interp", err);
+	return rc ? rc : set_identity(c, err);
+}
+
+static int set_boot(struct vmconfig *c, const struct run_args *args, struct err *err)
+{
+	int rc;
+
+	if (!args->image && !args->kernel && !args->firmware && !args->pflash.count)
+		return err_set(err, -EINVAL, "there is nothing to boot: name an image, as in 'hospes run "
+			       "debian', or give --kernel, --firmware or --pflash");
+	if (!args->kernel && (args->initrd || args->append))
+		return err_set(err, -EINVAL, "%s goes with --kernel; without it, what boots the guest's "
+			       "disk chooses it", args->initrd ? "--initrd" : "--append");
+	if (args->pflash.count > VMCONFIG_MAX_PFLASH)
+		return err_set(err, -EINVAL, "--pflash: the machine has %d flash banks",
+			       VMCONFIG_MAX_PFLASH);
+	rc = set_path(&c->kernel, "--kernel", args->kernel, err);
+	if (!rc)
+		rc = set_path(&c->initrd, "--initrd", args->initrd, err);
+	if (!rc)
+		rc = set_path(&c->firmware, "--firmware", args->firmware, err);
+	if (!rc)
+		rc = set(&c->append, args->append, err);
+	for (unsigned i = 0; !rc && i < args->pflash.count; i++)
+		rc = set_path(&c->pflash[i], "--pflash", args->pflash.item[i], err);
+	return rc;
+}
+
+static int add_disk(struct vmconfig *c, struct vmconfig_disk **out, struct err *err)
+{
+	struct vmconfig_disk *d = &c->disks[c->disk_count];
+	char serial[16];
+	int rc;
+
+	if (c->disk_count == VMCONFIG_MAX_DISKS)
+		return err_set(err, -EINVAL, "--disk: a VM has at most %d disks", VMCONFIG_MAX_DISKS);
+	snprintf(serial, sizeof(serial), "disk%u", c->disk_count);
+	d->slot = SLOT_DISK + c->disk_count++;
+	*out = d;
+	rc = set(&d->format, "raw", err);
+	if (!rc)
+		rc = set(&d->bus, "pci", err);
+	return rc ? rc : set(&d->serial, serial, err);
+}
+
+static int set_disk_property(struct vmconfig *c, struct vmconfig_disk *d, const char *arg,
+			     const char *word, struct err *err)
+{
+	if (!strcmp(word, "ro")) {
+		d->readonly = true;
+	} else if (!strcmp(word, "direct")) {
+		d->direct = true;
+	} else if (!strcmp(word, "bus=mmio")) {
+		return set(&d->bus, "mmio", err);
+	} else if (strcmp(word, "bus=pci")) {
+		return err_set(err, -EINVAL, "--disk %.80s: '%.40s' is not known; FILE may be followed by "
+			       ",ro ,direct ,bus=pci ,bus=mmio (write a comma in FILE twice)", arg, word);
+	}
+	return 0;
+}
+
+/* FILE[,property]...; a comma in FILE is written twice. arg is split in place, in copy. */
+static int parse_disk(struct vmconfig *c, struct vmconfig_disk *d, const char *arg, char *copy,
+		      struct err *err)
+{
+	char *to = copy, *word;
+	int rc = 0;
+
+	for (word = copy; *word && (word[0] != ',' || word[1] == ','); word++) {
+		*to++ = *word;
+		word += word[0] == ',';
+	}
+	if (*word)
+		*word++ = '\0';
+	*to = '\0';
+	while (!rc && *word) {
+		size_t len = strcspn(word, ",");
+		bool more = word[len];
+
+		word[len] = '\0';
+		rc = set_disk_property(c, d, arg, word, err);
+		word += len + more;
+	}
+	return rc ? rc : set_path(&d->file, "--disk", copy, err);
+}
+
+static int set_disks(struct vmconfig *c, const struct run_args *args, struct err *err)
+{
+	struct vmconfig_disk *d;
+	unsigned mmio = 0;
+	int rc = args->image ? add_disk(c, &d, err) : 0;
+
+	for (unsigned i = 0; !rc && i < args->disks.count; i++) {
+		char *copy = strdup(args->disks.item[i]);
+
+		rc = copy ? add_disk(c, &d, err) : err_set(err, -ENOMEM, "out of memory");
+		if (!rc)
+			rc = parse_disk(c, d, args->disks.item[i], copy, err);
+		free(copy);
+		if (rc || strcmp(d->bus, "mmio"))
+			continue;
+		if (mmio == MMIO_SLOTS)
+			return err_set(err, -EINVAL, "--disk: the machine has %d virtio-mmio slots; "
+				       "leave ',bus=mmio' away for further disks", MMIO_SLOTS);
+		d->slot = mmio++;
+	}
+	return rc;
+}
+
+static int set_net(struct vmconfig *c, const struct run_args *args, struct err *err)
+{
+	struct vmconfig_net *n = &c->nets[0];
+	char mac[18];
+	uint8_t b[3];
+	int rc;
+
+	if (args->net && !strcmp(args->net, "none")) {
+		if (args->forwards.count || args->host_loopback)
+			return err_set(err, -EINVAL, "%s needs a network; leave --net none away",
+				       args->forwards.count ? "--publish" : "--host-loopback");
+		return 0;
+	}
+	if (args->net && strcmp(args->net, "user"))
+		return err_set(err, -EINVAL, "--net %.40s: there is no such network; use user or none",
+			       args->net);
+	c->net_count = 1;
+	n->slot = SLOT_NET;
+	n->host_loopback = args->host_loopback;
+	rc = random_bytes(b, sizeof(b), err);
+	if (rc)
+		return rc;
+	/* The range that QEMU, KVM and libvirt draw from too: guests know it as virtual. */
+	snprintf(mac, sizeof(mac), "52:54:00:%02x:%02x:%02x", b[0], b[1], b[2]);
+	rc = set(&n->backend, "user", err);
+	if (!rc)
+		rc = set(&n->mac, mac, err);
+	while (!rc && n->forward_count < args->forwards.count) {
+		const char *forward = args->forwards.item[n->forward_count];
+
+		if (!newvm_forward_ok(forward))
+			return err_set(err, -EINVAL, "--publish %.80s: give [ADDRESS:]HOST:GUEST[/udp] with "
+				       "ports from 1 to 65535, like 8080:80 or 127.0.0.1:2222:22", forward);
+		rc = set(&n->forward[n->forward_count++], forward, err);
+	}
+	return rc;
+}
+
+int newvm_configure(struct vmconfig *c, const struct run_args *args, struct err *err)
+{
+	int rc;
+
+	memset(c, 0, sizeof(*c));
+	rc = args->name ? set(&c->name, args->name, err) : 0;
+	if (!rc)
+		rc = set_machine(c, args, err);
+	if (!rc)
+		rc = set_boot(c, args, err);
+	if (!rc)
+		rc = set_disks(c, args, err);
+	if (!rc)
+		rc = set_net(c, args, err);
+	return rc;
+}
+
+int newvm_use_image(struct vmconfig *c, const struct run_args *args, const struct image *img,
+		    struct err *err)
+{
+	const char *firmware = image_firmware(img->arch);
+
+	if (args->arch && strcmp(c->arch, img->arch))
+		return err_set(err, -EINVAL, "--arch %s: image '%s' is for %s", args->arch, args->image,
+			       img->arch);
+	if (c->kernel || c->firmware || c->pflash[0])
+		return 0;
+	if (access(firmware, R_OK))
+		return err_sys(err, -errno, "the firmware that boots the image's disk, %s of Debian's "
+			       "package u-boot-qemu ('apt install u-boot-qemu'), cannot be read", firmware);
+	return set(&c->kernel, firmware, err);
+}
+
+/* ---- into the store ---------------------------------------------------------------------------- */
+
+struct progress {
+	const char *image;
+	double began, shown;
+};
+
+static double seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* From the second second on, ten times a second. */
+static void show_progress(void *opaque, uint64_t done, uint64_t all)
+{
+	enum { BAR = 32 };
+	struct progress *p = opaque;
+	double now = seconds();
+	int full = (int)((double)done / (double)all * BAR);
+
+	if (now - p->began < 1 || now - p->shown < 0.1)
+		return;
+	p->shown = now;
+	fprintf(stderr, "\rcopying %s [%.*s%*s] %3d%%", p->image, full,
+		"################################", BAR - full, "",
+		(int)((double)done / (double)all * 100));
+}
+
+static int copy_image(const struct image *img, const char *name, const char *folder, struct err *err)
+{
+	struct progress p = { .image = name, .began = seconds() };
+	char path[STORE_PATH_MAX + 16];
+	int rc;
+
+	snprintf(path, sizeof(path), "%s/disk0.raw", folder);
+	rc = image_copy(img, path, isatty(STDERR_FILENO) ? show_progress : NULL, &p, err);
+	if (p.shown > 0)
+		fputs("\r\033[K", stderr);
+	return rc;
+}
+
+/* PREFIX-xxxx, at random */
+static int make_up_name(struct vmconfig *c, const char *prefix, struct err *err)
+{
+	char name[VMCONFIG_NAME_MAX + 1];
+	uint8_t b[2];
+	int rc = random_bytes(b, sizeof(b), err);
+
+	if (rc)
+		return rc;
+	snprintf(name, sizeof(name), "%.*s-%02x%02x", VMCONFIG_NAME_MAX - 5, prefix, b[0], b[1]);
+	return set(&c->name, name, err);
+}
+
+/* Writes the configuration under the name it has and gives the folder that name. */
+static int commit(struct vmconfig *c, bool own_disk, const struct store *store, const char *folder,
+		  struct err *err)
+{
+	char path[STORE_PATH_MAX + 16];
+	int rc = 0;
+
+	if (own_disk) {
+		rc = store_path(store, path, sizeof(path), err, "vms/%s/disk0.raw", c->name);
+		if (!rc)
+			rc = set(&c->disks[0].file, path, err);
+	}
+	if (rc)
+		return rc;
+	snprintf(path, sizeof(path), "%s/config.json", folder);
+	rc = vmconfig_save(c, path, err);
+	return rc ? rc : store_commit_vm(store, folder, c->name, err);
+}
+
+int newvm_make(struct vmconfig *c, const struct run_args *args, const struct image *img,
+	       const struct store *store, struct err *err)
+{
+	char folder[STORE_PATH_MAX];
+	bool named = c->name;
+	int rc = store_new_vm(store, folder, err);
+
+	if (rc)
+		return rc;
+	if (img)
+		rc = copy_image(img, args->image, folder, err);
+	for (int tries = 0; !rc; tries++) {
+		if (!named)
+			rc = make_up_name(c, img ? args->image : "vm", err);
+		if (!rc)
+			rc = commit(c, img, store, folder, err);
+		if (!rc)
+			return 0;
+		if (rc == -EEXIST && !named && tries < GENERATED_NAME_TRIES)
+			rc = 0;
+	}
+	store_discard(folder, NULL);
+	return rc;
+}
