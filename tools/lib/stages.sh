@@ -38,8 +38,33 @@ stage_watch()
 	done
 }
 
-# stage NAME COMMAND...: run the command; its status is the stage's. The variable
-# STAGE_FAILED_HINT, if set, is a function that may explain the failure from the log.
+# stage_start COMMAND...: run it in the background, in a process group of its own, with its
+# output in the log; $STAGE_PID is its leader.
+stage_start()
+{
+	set -m
+	"$@" >>"$STAGE_LOG" 2>&1 </dev/null &
+	STAGE_PID=$!
+	set +m
+}
+
+# stage_stop: end the stage that runs, if one does, with all its processes. The first
+# process of a namespace heeds nothing less than SIGKILL.
+stage_stop()
+{
+	local tries=0
+	[ -n "$STAGE_PID" ] || return 0
+	kill -TERM -- "-$STAGE_PID" 2>/dev/null || true
+	while kill -0 -- "-$STAGE_PID" 2>/dev/null && [ $((tries++)) -lt 10 ]; do
+		sleep 0.1
+	done
+	kill -KILL -- "-$STAGE_PID" 2>/dev/null || true
+	wait "$STAGE_PID" 2>/dev/null || true
+	STAGE_PID=
+}
+
+# stage NAME COMMAND...: run the command; its status is the stage's. In a function given
+# as the command set -e has no effect where stage stands before ||: say || return there.
 stage()
 {
 	local name=$1 rc=0 stage_began=$SECONDS began_at=0
@@ -48,16 +73,14 @@ stage()
 	began_at=$(stat -c %s "$STAGE_LOG" 2>/dev/null || echo 0)
 	printf '=== %s\n' "$name" >>"$STAGE_LOG"
 	if [ -t 1 ]; then
-		"$@" >>"$STAGE_LOG" 2>&1 </dev/null &
-		STAGE_PID=$!
+		stage_start "$@"
 		stage_watch "$name"
 		wait "$STAGE_PID" || rc=$?
 		STAGE_PID=
 		printf '\r\033[K'
 	else
 		say "  ... $name"
-		"$@" >>"$STAGE_LOG" 2>&1 </dev/null &
-		STAGE_PID=$!
+		stage_start "$@"
 		wait "$STAGE_PID" || rc=$?
 		STAGE_PID=
 	fi
