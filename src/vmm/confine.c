@@ -64,19 +64,22 @@ static const struct {
 };
 _Static_assert(ARRAY_LEN(thread_rules) == CONFINE_KINDS, "one rule set a kind");
 
-/* FNV-1a over the text: which id does not matter, only that VMs seldom share one. */
-static uid_t uid_of(const char *uuid)
+/* FNV-1a over the text: which id does not matter, only that processes seldom share one. */
+static uint32_t hash(uint32_t sum, const char *text)
 {
-	uint32_t hash = 2166136261u;
+	while (*text)
+		sum = (sum ^ (uint8_t)*text++) * 16777619u;
+	return sum;
+}
 
-	while (*uuid)
-		hash = (hash ^ (uint8_t)*uuid++) * 16777619u;
-	return UID_BASE + (hash & UID_MASK);
+uid_t confine_uid(const char *uuid, const char *role)
+{
+	return UID_BASE + (hash(hash(2166136261u, uuid), role) & UID_MASK);
 }
 
 int confine_process(struct confine *c, const char *uuid, struct err *err)
 {
-	uid_t uid = uid_of(uuid);
+	uid_t uid = confine_uid(uuid, "monitor");
 	int rc = 0;
 
 	memset(c, 0, sizeof(*c));

@@ -30,6 +30,12 @@ struct confine {
  */
 int confine_process(struct confine *c, const char *uuid, struct err *err);
 
+/*
+ * The user id (and group id) that a process of the VM gets when root starts it; role keeps
+ * the VM's processes apart ("monitor", "net").
+ */
+uid_t confine_uid(const char *uuid, const char *role);
+
 /* First act of a thread. A failure ends the process: nothing runs unconfined. */
 void confine_thread(const struct confine *c, enum confine_kind kind);
 

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/net_process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "vmm/confine.h"
+
+/* The descriptors that the process finds its ends at. */
+enum { NET_FD = 3, STATUS_FD = 4, MAX_ARGS = 2 * VMCONFIG_MAX_FORWARDS + 16, HOSTNAME_MAX = 32 };
+
+/* hospes-net lies beside this program. */
+static int find_program(char *path, size_t size, struct err *err)
+{
+	ssize_t n = readlink("/proc/self/exe", path, size - 1);
+	char *slash;
+
+	if (n < 0)
+		return err_sys(err, -errno, "/proc/self/exe");
+	path[n] = '\0';
+	slash = strrchr(path, '/') + 1;
+	if ((size_t)(slash - path) + sizeof("hospes-net") > size)
+		return err_set(err, -ENAMETOOLONG, "%s: the path is too long", path);
+	strcpy(slash, "hospes-net");
+	if (access(path, X_OK))
+		return err_sys(err, -errno, "%s is needed for the network (or use --net none)", path);
+	return 0;
+}
+
+/* Puts ours to theirs, whatever else is where; they stay open across exec. */
+static bool place(int net, int status)
+{
+	net = fcntl(net, F_DUPFD, STATUS_FD + 1);
+	status = fcntl(status, F_DUPFD, STATUS_FD + 1);
+	return net >= 0 && status >= 0 && dup2(net, NET_FD) >= 0 && dup2(status, STATUS_FD) >= 0 &&
+	       close(net) == 0 && close(status) == 0;
+}
+
+/* The child. */
+static __attribute__((noreturn)) void become_net(const char *program, const struct vmconfig *c,
+						 unsigned n, int net, int status)
+{
+	char uid[16], hostname[HOSTNAME_MAX + 1];
+	const char *argv[MAX_ARGS] = { "hospes-net", "--fd", "3", "--status", "4" };
+	const struct vmconfig_net *card = &c->nets[n];
+	unsigned args = 5;
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (!place(net, status))
+		_exit(EXIT_FAILURE);
+	snprintf(hostname, sizeof(hostname), "%s", c->name);
+	argv[args++] = "--hostname";
+	argv[args++] = hostname;
+	if (geteuid() == 0) {
+		snprintf(uid, sizeof(uid), "%u", (unsigned)confine_uid(c->uuid, "net"));
+		argv[args++] = "--uid";
+		argv[args++] = uid;
+	}
+	if (card->host_loopback)
+		argv[args++] = "--host-loopback";
+	for (unsigned i = 0; i < card->forward_count; i++) {
+		argv[args++] = "--forward";
+		argv[args++] = card->forward[i];
+	}
+	argv[args] = NULL;
+	execv(program, (char *const *)argv);
+	_exit(127);
+}
+
+/* Its first line: "ready", or what is wrong. */
+static int await_ready(int status, struct err *err)
+{
+	char line[sizeof(err->msg)];
+	size_t len = 0;
+	ssize_t n;
+
+	while (len < sizeof(line) - 1) {
+		n = read(status, line + len, sizeof(line) - 1 - len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		len += (size_t)n;
+	}
+	line[len] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	if (!strcmp(line, "ready"))
+		return 0;
+	return err_set(err, -ENETDOWN, "%s", *line ? line : "hospes-net ended before it was ready");
+}
+
+int net_process_start(struct net_process *p, const struct vmconfig *c, unsigned n, int *fd,
+		      struct err *err)
+{
+	int net[2], status[2], rc;
+	char program[4096];
+
+	rc = find_program(program, sizeof(program), err);
+	if (rc)
+		return rc;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, net))
+		return err_sys(err, -errno, "socketpair");
+	if (pipe2(status, O_CLOEXEC)) {
+		rc = err_sys(err, -errno, "pipe");
+		goto out_net;
+	}
+	p->pid = fork();
+	if (p->pid < 0) {
+		rc = err_sys(err, -errno, "the network process cannot be started");
+		p->pid = 0;
+		goto out_status;
+	}
+	if (p->pid == 0)
+		become_net(program, c, n, net[1], status[1]);
+	close(status[1]);
+	status[1] = -1;
+	rc = await_ready(status[0], err);
+	if (rc)
+		net_process_end(p);
+
+out_status:
+	close(status[0]);
+	if (status[1] >= 0)
+		close(status[1]);
+out_net:
+	close(net[1]);
+	if (rc)
+		close(net[0]);
+	else
+		*fd = net[0];
+	return rc;
+}
+
+void net_process_end(struct net_process *p)
+{
+	if (p->pid <= 0)
+		return;
+	kill(p->pid, SIGTERM);
+	waitpid(p->pid, NULL, 0);
+	p->pid = 0;
+}
