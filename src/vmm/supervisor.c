@@ -291,7 +291,7 @@ static __attribute__((noreturn)) void become_monitor(struct supervisor *s)
 static int start_monitor(struct supervisor *s, const struct supervisor_args *args, int *console,
 			 struct err *err)
 {
-	int link, rc;
+	int link = -1, rc;
 
 	rc = pair(SOCK_STREAM, console, &s->files.console, err);
 	if (!rc)
