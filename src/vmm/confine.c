@@ -40,7 +40,7 @@ static const struct sandbox_rule process_rules[] = {
 	EVERY_THREAD, LOOP_IO,
 	ALLOW(clone), ALLOW(clone3), ALLOW(set_robust_list), ALLOW(set_tid_address), ALLOW(prctl),
 	ALLOW(seccomp), ALLOW(epoll_create1), ALLOW(eventfd2), ALLOW(io_uring_setup),
-	ALLOW(io_uring_register), ALLOW(newfstatat), ALLOW(ioctl), ALLOW(prlimit64),
+	ALLOW(io_uring_register), ALLOW(newfstatat), ALLOW(statx), ALLOW(getsockopt), ALLOW(ioctl), ALLOW(prlimit64),
 	ALLOW(sched_getaffinity), ALLOW(sched_setaffinity), ALLOW(sysinfo), ALLOW(uname),
 	ALLOW(geteuid), ALLOW(getuid), ALLOW(readlink),
 };
