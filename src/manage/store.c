@@ -15,7 +15,7 @@
 #define NEW_PREFIX ".new-"
 #define OLD_PREFIX ".old-"
 
-static int find_home(struct store *s, struct err *err)
+int store_find(struct store *s, struct err *err)
 {
 	const char *own = getenv("HOSPES_HOME"), *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
 	int n;
@@ -166,7 +166,7 @@ static int remove_abandoned(const struct store *s, struct err *err)
 int store_open(struct store *s, struct err *err)
 {
 	char path[STORE_PATH_MAX];
-	int rc = find_home(s, err);
+	int rc = store_find(s, err);
 
 	if (!rc)
 		rc = store_path(s, path, sizeof(path), err, "vms");

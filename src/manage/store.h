@@ -31,6 +31,9 @@ struct store {
 	char home[STORE_PATH_MAX];
 };
 
+/* Where the store is, or would be: only fills in s. */
+int store_find(struct store *s, struct err *err);
+
 /* Finds the store and makes its folders where they are missing; removes what nobody owns. */
 int store_open(struct store *s, struct err *err);
 
