@@ -22,6 +22,7 @@ void log_setup(int fd, const char *program, enum log_level most)
 	snprintf(sink.program, sizeof(sink.program), "%s", program);
 }
 
+__attribute__((format(printf, 3, 0)))
 static void emit(enum log_level level, uint32_t swallowed, const char *fmt, va_list ap)
 {
 	static const char *const names[] = {

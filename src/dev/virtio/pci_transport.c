@@ -114,6 +114,12 @@ static uint32_t pack16(uint32_t low, uint32_t high)
 	return (low & 0xffff) | high << 16;
 }
 
+/* The half of a ring's address that lies at off, from COMMON_QUEUE_DESC on. */
+static enum virtq_reg ring_reg(uint64_t off)
+{
+	return (enum virtq_reg)(VIRTQ_REG_DESC_LO + (off - COMMON_QUEUE_DESC) / 4);
+}
+
 /* The aligned word at off. */
 static uint32_t common_word(struct virtio_pci *p, uint64_t off)
 {
@@ -140,7 +146,7 @@ static uint32_t common_word(struct virtio_pci *p, uint64_t off)
 		return pack16(virtio_queue_read(v, q, VIRTQ_REG_ENABLE),
 			      q < v->queue_count ? q : 0);
 	default:
-		return virtio_queue_read(v, q, VIRTQ_REG_DESC_LO + (off - COMMON_QUEUE_DESC) / 4);
+		return virtio_queue_read(v, q, ring_reg(off));
 	}
 }
 
@@ -217,7 +223,7 @@ static void common_store(struct virtio_pci *p, uint64_t off, unsigned size, uint
 	default:
 		if (off >= COMMON_QUEUE_DESC && size == 4)
 			virtio_queue_write(v, r.queue_sel,
-					   VIRTQ_REG_DESC_LO + (off - COMMON_QUEUE_DESC) / 4, value);
+					   ring_reg(off), value);
 		break;
 	}
 }
