@@ -117,7 +117,7 @@ uint64_t chan_dropped(struct chan *c)
 	return dropped;
 }
 
-/* ---- loop's thread ----------------------------------------------------------------------- */
+/* ---- loop's thread --------------------------------------------------------------------- */
 
 static ssize_t put(struct chan *c, size_t len)
 {
@@ -169,7 +169,10 @@ static int pump_out(struct chan *c, size_t max)
 	return -EAGAIN;
 }
 
-/* Reads once: bytes, 0 none or no room, -errno (-EPIPE: end of file). *room: the device takes more. */
+/*
+ * Reads once: bytes, 0 none or no room, -errno (-EPIPE: end of file). *room: the device takes
+ * more.
+ */
 static ssize_t pump_in(struct chan *c, bool *room)
 {
 	size_t max = c->ops && c->readable ? c->ops->room(c->opaque) : 0;
@@ -271,7 +274,7 @@ void chan_attach(struct chan *c, const struct chan_ops *ops, void *opaque)
 	loop_post(c->loop, &c->task);
 }
 
-/* ---- life ---------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------ */
 
 int chan_new(struct chan **out, struct loop *loop, int fd, struct err *err)
 {

@@ -8,8 +8,8 @@
  * up (end of file, or an error) closes the channel, both ways; the device stays, and what
  * it still writes is discarded.
  *
- * chan_write(), chan_out_room(), chan_input_ready() and chan_dropped() may be called by any thread; the
- * callbacks run on the loop's thread without the channel's lock held, and may call
+ * chan_write(), chan_out_room(), chan_input_ready() and chan_dropped() may be called by any
+ * thread; the callbacks run on the loop's thread without the channel's lock held, and may call
  * everything but chan_free(). The program ignores SIGPIPE.
  */
 #ifndef BASE_CHAN_H

@@ -41,7 +41,7 @@ struct loop {
 	int epoll_fd, event_fd;
 	struct io_engine *io;
 	bool uring;
-	bool no_pwait2;			/* an old kernel, or a container that knows no epoll_pwait2 */
+	bool no_pwait2;			/* an old kernel or container without epoll_pwait2 */
 
 	_Atomic(struct loop_task *) posted;	/* a stack: newest first */
 	struct loop_task *ready, **ready_end;	/* loop's thread: a queue, oldest first */
@@ -56,7 +56,7 @@ struct loop {
 	int event_count, event_next;	/* the part not yet delivered */
 };
 
-/* ---- life ---------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------ */
 
 static int loop_make_fds(struct loop *loop, struct err *err)
 {
@@ -137,7 +137,7 @@ bool loop_is_self(const struct loop *loop)
 	return atomic_load_explicit(&loop->self, memory_order_relaxed) == pthread_self();
 }
 
-/* ---- waking and tasks -------------------------------------------------------------------- */
+/* ---- waking and tasks ------------------------------------------------------------------ */
 
 void loop_wake(struct loop *loop)
 {
@@ -260,7 +260,7 @@ void loop_call(struct loop *loop, void (*fn)(void *arg), void *arg)
 	sem_destroy(&call.done);
 }
 
-/* ---- file descriptors ---------------------------------------------------------------------- */
+/* ---- file descriptors ------------------------------------------------------------------ */
 
 static_assert(LOOP_IN == (int)EPOLLIN && LOOP_OUT == (int)EPOLLOUT, "passed to epoll as they are");
 
@@ -278,7 +278,7 @@ int loop_fd_set(struct loop *loop, struct loop_fd *w, unsigned events)
 	struct epoll_event ev = { .events = events, .data.ptr = w };
 
 	if (!events) {
-		/* epoll reports a hang-up even when asked for nothing, so it must not know the fd. */
+		/* epoll reports a hang-up even when asked for nothing: it must not know the fd. */
 		loop_fd_del(loop, w);
 		return 0;
 	}
@@ -319,7 +319,7 @@ static void run_events(struct loop *loop)
 	}
 }
 
-/* ---- timers ------------------------------------------------------------------------------------ */
+/* ---- timers ---------------------------------------------------------------------------- */
 
 uint64_t loop_now_ns(void)
 {
@@ -372,7 +372,7 @@ static void run_timers(struct loop *loop)
 	loop->firing_ns = 0;
 }
 
-/* ---- file I/O -------------------------------------------------------------------------------------- */
+/* ---- file I/O -------------------------------------------------------------------------- */
 
 void loop_io_submit(struct loop *loop, struct loop_io *io)
 {
@@ -380,7 +380,7 @@ void loop_io_submit(struct loop *loop, struct loop_io *io)
 	loop->io->ops->submit(loop->io, io);
 }
 
-/* ---- the loop ---------------------------------------------------------------------------------------- */
+/* ---- the loop -------------------------------------------------------------------------- */
 
 /* timeout_ns: UINT64_MAX: none */
 static int wait_events(struct loop *loop, uint64_t timeout_ns)
@@ -423,7 +423,7 @@ static void loop_poll(struct loop *loop)
 
 	if (!flushed && timeout > RETRY_NS)
 		timeout = RETRY_NS;
-	/* Announced before the last look; partners: loop_wake() behind post, stop and I/O threads. */
+	/* Announced before the last look; partner: loop_wake() behind post, stop, I/O threads. */
 	atomic_store(&loop->sleeping, true);
 	if (loop->ready || atomic_load(&loop->posted) || atomic_load(&loop->stop) ||
 	    loop->io->ops->ready(loop->io))

@@ -52,7 +52,7 @@ bool loop_is_self(const struct loop *loop);
 
 bool loop_uses_uring(const struct loop *loop);
 
-/* ---- tasks --------------------------------------------------------------------- */
+/* ---- tasks ----------------------------------------------------------------------------- */
 
 struct loop_task {
 	void (*fn)(struct loop_task *task);
@@ -78,9 +78,10 @@ void loop_task_cancel(struct loop *loop, struct loop_task *task);
  */
 void loop_call(struct loop *loop, void (*fn)(void *arg), void *arg);
 
-/* ---- file descriptors ------------------------------------------------------------ */
+/* ---- file descriptors ------------------------------------------------------------------ */
 
-enum { LOOP_IN = 1, LOOP_OUT = 4 };	/* as EPOLLIN, EPOLLOUT; errors and hang-up report as both */
+/* As EPOLLIN, EPOLLOUT; errors and hang-up report as both. */
+enum { LOOP_IN = 1, LOOP_OUT = 4 };
 
 struct loop_fd {
 	int fd;
@@ -95,7 +96,7 @@ int loop_fd_set(struct loop *loop, struct loop_fd *w, unsigned events);
 /* No callback after this; the fd stays open and the caller's. Fine when never added. */
 void loop_fd_del(struct loop *loop, struct loop_fd *w);
 
-/* ---- timers ------------------------------------------------------------------------ */
+/* ---- timers ---------------------------------------------------------------------------- */
 
 struct loop_timer {
 	void (*fn)(struct loop_timer *t);
@@ -111,7 +112,7 @@ uint64_t loop_now_ns(void);
 void loop_timer_arm(struct loop *loop, struct loop_timer *t, uint64_t deadline_ns);
 void loop_timer_cancel(struct loop *loop, struct loop_timer *t);
 
-/* ---- file I/O ------------------------------------------------------------------------ */
+/* ---- file I/O -------------------------------------------------------------------------- */
 
 enum loop_io_op {
 	LOOP_READV,		/* iov, niov, off */
@@ -127,7 +128,8 @@ struct loop_io {
 	const struct iovec *iov;	/* the caller's, alive until done */
 	unsigned niov;
 	uint64_t off, len;
-	void (*done)(struct loop_io *io, int res);	/* res: bytes or 0, or -errno; may be short */
+	/* res: bytes (may be short) or 0, or -errno */
+	void (*done)(struct loop_io *io, int res);
 	struct loop_io *next;		/* the loop's */
 	int res;			/* the loop's */
 };

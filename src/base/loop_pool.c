@@ -80,7 +80,7 @@ static void *pool_thread(void *arg)
 		first = !p->finished.head;
 		io_list_append(&p->finished, io);
 		if (first) {
-			/* seq_cst: before loop_wake() looks whether the loop sleeps; see loop_poll() */
+			/* seq_cst: before loop_wake() looks at `sleeping`; see loop_poll() */
 			atomic_store(&p->any_finished, true);
 			pthread_cond_signal(&p->progress);
 			loop_wake(p->loop);

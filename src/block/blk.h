@@ -23,7 +23,7 @@ enum blk_op {
 	BLK_READ,
 	BLK_WRITE,
 	BLK_FLUSH,
-	BLK_DISCARD,		/* the range's content is of no interest; reads anything afterwards */
+	BLK_DISCARD,		/* the range's content is not needed; reads anything then */
 	BLK_WRITE_ZEROES,	/* reads as zeroes afterwards */
 };
 
@@ -31,7 +31,10 @@ enum blk_req_flags {
 	BLK_UNMAP = 1,		/* WRITE_ZEROES may free the space */
 };
 
-/* One request; the caller's, who zeroes it first; alive until done. Bytes; any alignment within the disk's size. */
+/*
+ * One request; the caller's, who zeroes it first; alive until done. Bytes; any alignment within
+ * the disk's size.
+ */
 struct blk_req {
 	enum blk_op op;
 	unsigned flags;
@@ -46,9 +49,9 @@ struct blk_req {
 	uint64_t moved;			/* bytes done so far */
 	unsigned at;			/* where that is: in iov[at], at_off bytes from its start */
 	size_t at_off;
-	struct iovec part;		/* what is moved now, when that is not iov[at..] as it stands */
+	struct iovec part;		/* what is moved now, when not iov[at..] as it stands */
 	unsigned tries;			/* in a row without progress */
-	void *bounce;			/* aligned copy of part of the range, when direct I/O needs it */
+	void *bounce;			/* aligned copy of part of the range, for direct I/O */
 	unsigned step;			/* of the driver's procedure */
 };
 
@@ -71,7 +74,7 @@ struct blk {
 	struct loop *loop;
 	struct blk_info info;
 	unsigned in_flight;
-	struct blk_req *later, **later_end;	/* completed within blk_submit(): told by the task */
+	struct blk_req *later, **later_end;	/* completed within blk_submit(); for task */
 	struct loop_task task;
 };
 

@@ -13,6 +13,7 @@ int blk_lock(int fd, bool exclusive, const char *name, struct err *err)
 	if (!fcntl(fd, F_OFD_SETLK, &fl))
 		return 0;
 	if (errno == EAGAIN || errno == EACCES)
-		return err_set(err, -EBUSY, "%s: in use by another VM; stop it or use a copy", name);
+		return err_set(err, -EBUSY, "%s: in use by another VM; stop it or use a copy",
+			       name);
 	return err_sys(err, -errno, "%s: cannot be locked", name);
 }

@@ -26,7 +26,7 @@ enum {
 	MAX_TRIES = 1000,		/* of an I/O that says "again" */
 };
 
-/* ---- steps ------------------------------------------------------------------------------- */
+/* ---- steps ----------------------------------------------------------------------------- */
 
 static void io_done(struct loop_io *io, int res);
 
@@ -70,7 +70,7 @@ static void move(struct raw *r, struct blk_req *req)
 
 		req->part = (struct iovec){ r->zeroes, left < RAW_ZEROES ? left : RAW_ZEROES };
 	} else if (req->at_off) {
-		/* The rest of the iovec a short transfer ended in, then the others as they stand. */
+		/* The rest of the iovec a short transfer ended in; the others as they stand. */
 		req->part = req->iov[req->at];
 		req->part.iov_base = (uint8_t *)req->part.iov_base + req->at_off;
 		req->part.iov_len -= req->at_off;
@@ -191,7 +191,7 @@ void raw_finish_later(struct raw *r, struct blk_req *req, int res)
 	blk_complete_later(&r->blk, req, res);
 }
 
-/* ---- results ----------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------- */
 
 static bool unsupported(int res)
 {
@@ -253,7 +253,7 @@ static void io_done(struct loop_io *io, int res)
 	}
 }
 
-/* ---- life -------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------ */
 
 static void raw_close(struct blk *b)
 {
@@ -322,8 +322,8 @@ static int check_geometry(const struct raw *r, const char *name, struct err *err
 			       name);
 	if (size % SECTOR)
 		return err_set(err, -EINVAL,
-			       "%s: its size of %llu bytes is not a multiple of 512; if it is a raw disk, "
-			       "round it up (truncate -s %%512)",
+			       "%s: its size of %llu bytes is not a multiple of 512; if it is a "
+			       "raw disk, round it up (truncate -s %%512)",
 			       name, (unsigned long long)size);
 	if (size > INT64_MAX)
 		return err_set(err, -EFBIG, "%s: is too large", name);
@@ -333,8 +333,9 @@ static int check_geometry(const struct raw *r, const char *name, struct err *err
 			       "use the page cache", name, r->off_align);
 	if (size % r->off_align)
 		return err_set(err, -EINVAL,
-			       "%s: its size of %llu bytes is not a multiple of the %u that direct I/O "
-			       "needs here; use the page cache or round it up (truncate -s %%%u)",
+			       "%s: its size of %llu bytes is not a multiple of the %u that direct "
+			       "I/O needs here; use the page cache or round it up "
+			       "(truncate -s %%%u)",
 			       name, (unsigned long long)size, r->off_align, r->off_align);
 	return 0;
 }

@@ -42,7 +42,7 @@ bool raw_direct_fits(const struct raw *r, const struct blk_req *req)
 	return true;
 }
 
-/* ---- bounced requests -------------------------------------------------------------------- */
+/* ---- bounced requests ------------------------------------------------------------------ */
 
 /* The chunk that holds the next byte to move. */
 static uint64_t chunk_start(const struct raw *r, const struct blk_req *req)
@@ -151,7 +151,7 @@ void raw_bounce_done(struct raw *r, struct blk_req *req, uint64_t n)
 		chunk_begin(r, req);
 }
 
-/* ---- claims ------------------------------------------------------------------------------ */
+/* ---- claims ---------------------------------------------------------------------------- */
 
 static bool must_wait(const struct raw *r, const struct blk_req *req, const struct blk_req *other)
 {

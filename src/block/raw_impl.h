@@ -14,7 +14,7 @@ struct raw {
 	uint32_t mem_align;		/* direct: of buffers; else 1 */
 	uint32_t range_align;		/* of fallocate() */
 	bool no_punch, no_zero_range;	/* tried, and the file system cannot */
-	bool flush_failed;		/* the page cache may have dropped what it could not write */
+	bool flush_failed;		/* the page cache may have dropped what it held */
 	void *zeroes;			/* RAW_ZEROES bytes of them, one shared page of memory */
 
 	/* direct: writes under way, and those that wait for them in order; see raw_direct.c */
@@ -54,7 +54,7 @@ void raw_finish_later(struct raw *r, struct blk_req *req, int res);
 /* n more bytes are done: moves the position in the range and in iov. */
 void raw_advance(struct blk_req *req, uint64_t n);
 
-/* ---- raw_direct.c ------------------------------------------------------------------------ */
+/* ---- raw_direct.c ---------------------------------------------------------------------- */
 
 /* True when O_DIRECT takes req as it is. */
 bool raw_direct_fits(const struct raw *r, const struct blk_req *req);

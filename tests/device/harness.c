@@ -153,7 +153,7 @@ static void add_devices(struct rig *r)
 	}
 }
 
-struct rig *rig_new(void)
+struct rig *rig_new_with(struct virtio *(*make)(struct rig *r, void *arg), void *arg)
 {
 	struct rig *r = calloc(1, sizeof(*r));
 	struct err err;
@@ -171,8 +171,18 @@ struct rig *rig_new(void)
 	r->vm.msi = (struct msi_target){ .send = on_message, .opaque = r };
 	r->vm.boot = no_boot;
 	add_devices(r);
+	if (make) {
+		r->devices[PCI_TESTED] = make(r, arg);
+		assert_int_equal(virtio_pci_new(&r->vm, r->host, PCI_TESTED, r->devices[PCI_TESTED],
+						&err), 0);
+	}
 	assert_int_equal(vm_start(&r->vm, NULL, &err), 0);
 	return r;
+}
+
+struct rig *rig_new(void)
+{
+	return rig_new_with(NULL, NULL);
 }
 
 void rig_free(struct rig *r)

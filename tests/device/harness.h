@@ -33,6 +33,7 @@ enum rig_place {
 	PCI_CONSOLE = 3,
 	PCI_NEIGHBOUR = 4,		/* a second rng; shares no line with the first */
 	PCI_SHARER = 5,			/* a third; shares PCI_RNG's line */
+	PCI_TESTED = 16,		/* what rig_new_with() is told to make */
 	MMIO_SLOTS = 32,		/* from here on: slot 0 */
 	MMIO_RNG = MMIO_SLOTS,
 	MMIO_INPUT,
@@ -65,6 +66,10 @@ struct rig {
 };
 
 struct rig *rig_new(void);
+
+/* With one more device, which make() returns before the VM starts, at PCI_TESTED. */
+struct rig *rig_new_with(struct virtio *(*make)(struct rig *r, void *arg), void *arg);
+
 void rig_free(struct rig *r);
 
 /* cmocka fixtures: *state is a rig. */

@@ -72,7 +72,8 @@ static void one_done(struct blk_req *req, int res)
 }
 
 /* Carries out one request of a flat buffer (NULL: none). */
-static int run_one(struct blk *b, enum blk_op op, unsigned flags, uint64_t off, void *buf, uint64_t len)
+static int run_one(struct blk *b, enum blk_op op, unsigned flags, uint64_t off, void *buf,
+		   uint64_t len)
 {
 	struct iovec iov = { buf, len };
 	struct one o = { .req = { .op = op, .flags = flags, .off = off, .len = len,
@@ -87,7 +88,7 @@ static int run_one(struct blk *b, enum blk_op op, unsigned flags, uint64_t off, 
 	return o.res;
 }
 
-/* ---- random requests against a model ------------------------------------------------------- */
+/* ---- random requests against a model --------------------------------------------------- */
 
 enum { LANES = 8, LANE_BYTES = 100 * 1000 + 3, DISK = 800 * 1024 + 512, MAX_IOV = 7, OPS = 4000 };
 
@@ -211,8 +212,10 @@ static void mix(unsigned loop_flags, int fd, unsigned raw_flags, unsigned align)
 	for (unsigned i = 0; i < LANES; i++) {
 		uint64_t start = align_down(i * LANE_BYTES, align);
 
-		m->lanes[i] = (struct lane){ .mix = m, .start = start, .req.done = lane_done,
-					     .size = align_down((i + 1) * LANE_BYTES, align) - start };
+		uint64_t end = align_down((i + 1) * LANE_BYTES, align);
+
+		m->lanes[i] = (struct lane){ .mix = m, .start = start, .size = end - start,
+					     .req.done = lane_done };
 		m->lanes[i].buf = aligned_alloc(4096, align_up(LANE_BYTES, 4096));
 	}
 	for (unsigned i = 0; i < LANES; i++)
@@ -256,7 +259,7 @@ static void random_requests_direct(void **state)
 	mix(LOOP_NO_URING, direct_file(DISK), BLK_RAW_DIRECT, 1);
 }
 
-/* ---- single properties ------------------------------------------------------------------------ */
+/* ---- single properties ----------------------------------------------------------------- */
 
 static void ranges_are_checked(void **state)
 {
@@ -266,7 +269,8 @@ static void ranges_are_checked(void **state)
 	uint8_t buf[1024] = { 1 };
 	struct stat st;
 	struct one lie = { .req = { .op = BLK_WRITE, .len = 512, .done = one_done,
-				    .iov = &(struct iovec){ buf, 1024 }, .niov = 1 }, .loop = loop };
+				    .iov = &(struct iovec){ buf, 1024 }, .niov = 1 },
+			   .loop = loop };
 
 	assert_int_equal(b->info.size, 8192);
 	assert_int_equal(run_one(b, BLK_READ, 0, 8192 - 1023, buf, 1024), -EINVAL);
@@ -352,8 +356,8 @@ static void many_small_pieces(void **state)
 	struct blk *b = open_raw(loop, scratch_file("/tmp", 65536, 0), 0);
 	uint8_t *buf = malloc(N * PIECE), *back = calloc(N, PIECE);
 	struct iovec *iov = malloc(N * sizeof(*iov));
-	struct one o = { .req = { .op = BLK_WRITE, .off = 512, .len = N * PIECE, .iov = iov, .niov = N,
-				  .done = one_done }, .loop = loop };
+	struct one o = { .req = { .op = BLK_WRITE, .off = 512, .len = N * PIECE, .iov = iov,
+				  .niov = N, .done = one_done }, .loop = loop };
 
 	for (size_t i = 0; i < N; i++) {
 		memset(buf + i * PIECE, (int)(i * 7), PIECE);
@@ -491,7 +495,8 @@ static void bad_images_are_refused(void **state)
 	expect_refusal(loop, scratch_file("/tmp", 0, 0), 0, -EINVAL, "is empty");
 	expect_refusal(loop, scratch_file("/tmp", 1000, 0), 0, -EINVAL, "multiple of 512");
 	expect_refusal(loop, open("/dev/null", O_RDWR | O_CLOEXEC), 0, -EINVAL, "neither");
-	expect_refusal(loop, open("/tmp", O_RDONLY | O_CLOEXEC), BLK_RAW_READ_ONLY, -EINVAL, "neither");
+	expect_refusal(loop, open("/tmp", O_RDONLY | O_CLOEXEC), BLK_RAW_READ_ONLY, -EINVAL,
+		       "neither");
 	expect_refusal(loop, open("/proc/self/exe", O_RDONLY | O_CLOEXEC), 0, -EROFS, "read-only");
 	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
 	expect_refusal(loop, p[0], BLK_RAW_READ_ONLY, -EINVAL, "neither");

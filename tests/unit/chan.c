@@ -312,8 +312,9 @@ static void input_waits_for_the_device(void **state)
 	rig_wait_len(r, 10);
 	/* No room: the rest stays in the socket, and the peer notices when that is full. */
 	for (;;) {
-		ssize_t n = write(r->peer, out + sent, sizeof(out) - sent < 4096 ? sizeof(out) - sent
-										  : 4096);
+		size_t left = sizeof(out) - sent;
+		ssize_t n = write(r->peer, out + sent, left < 4096 ? left : 4096);
+
 		if (n < 0)
 			break;
 		sent += (size_t)n;

@@ -39,7 +39,7 @@ static void *run_thread(void *loop)
 	return NULL;
 }
 
-/* ---- tasks ------------------------------------------------------------------------------- */
+/* ---- tasks ----------------------------------------------------------------------------- */
 
 enum { POSTERS = 4, POSTS = 20000 };
 
@@ -218,7 +218,7 @@ static void stop_from_a_signal(void **state)
 	end_loop(signal_loop);
 }
 
-/* ---- timers ------------------------------------------------------------------------------ */
+/* ---- timers ---------------------------------------------------------------------------- */
 
 struct tick {
 	struct loop_timer t;
@@ -277,7 +277,7 @@ static void timers_fire_in_order(void **state)
 	assert_int_equal(k[5].order, 5);
 	for (size_t i = 0; i < ARRAY_LEN(ms); i++)
 		assert_true(i == 4 || k[i].fired_ns >= k[i].t.deadline_ns);
-	/* It slept: a loop that polls would have been put off its CPU by nobody but the scheduler. */
+	/* It slept: a loop that polls gives up its CPU to the scheduler only. */
 	assert_true(after.ru_nvcsw > before.ru_nvcsw);
 	end_loop(loop);
 }
@@ -298,7 +298,7 @@ static void a_timer_in_the_past_starves_nobody(void **state)
 	end_loop(loop);
 }
 
-/* ---- file descriptors ---------------------------------------------------------------------- */
+/* ---- file descriptors ------------------------------------------------------------------ */
 
 struct watch {
 	struct loop_fd w;
@@ -386,7 +386,7 @@ static void a_callback_may_remove_others(void **state)
 	end_loop(loop);
 }
 
-/* ---- file I/O -------------------------------------------------------------------------------- */
+/* ---- file I/O -------------------------------------------------------------------------- */
 
 enum { IOS = 1500, IO_BYTES = 700 };	/* more at once than a ring holds */
 

@@ -35,7 +35,7 @@ enum {
 	CONFIG_BYTES = 60,
 	MAX_SEGMENTS = QUEUE_SIZE - 2,		/* of a request's data */
 	MAX_RANGES = 16,			/* of a DISCARD or WRITE_ZEROES */
-	MAX_RANGE_SECTORS = 1 << 22,		/* 2 GiB: what one of them may keep the host busy with */
+	MAX_RANGE_SECTORS = 1 << 22,		/* 2 GiB: the host's work for one of them */
 };
 
 enum blk_feature {
@@ -105,7 +105,7 @@ struct blk_dev {
 	struct virtq_chain chain;	/* the one being looked at */
 };
 
-/* ---- the answer -------------------------------------------------------------------------- */
+/* ---- the answer ------------------------------------------------------------------------ */
 
 /* Hands a request back; the slot is free then. */
 static void answer(struct slot *s, enum request_status status)
@@ -191,7 +191,7 @@ static void slot_done(struct blk_req *req, int res)
 	virtio_put(v);
 }
 
-/* ---- the request ------------------------------------------------------------------------- */
+/* ---- the request ----------------------------------------------------------------------- */
 
 static void submit(struct slot *s, enum blk_op op)
 {
@@ -289,7 +289,9 @@ static int begin_ranges(struct slot *s, bool discard)
 
 		iov_read(c->iov, c->out_count, HEADER_BYTES + (uint64_t)i * RANGE_BYTES, raw,
 			 sizeof(raw));
-		s->range_list[i] = (struct range){ ld_le64(raw), ld_le32(raw + 8), ld_le32(raw + 12) };
+		s->range_list[i] = (struct range){ .sector = ld_le64(raw),
+						   .sectors = ld_le32(raw + 8),
+						   .flags = ld_le32(raw + 12) };
 		status = check_range(d, &s->range_list[i], discard);
 		if (status != S_OK)
 			return status;
@@ -398,7 +400,7 @@ static void blk_notify(struct virtio *v, unsigned n)
 		virtio_again(v, n);
 }
 
-/* ---- life -------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------ */
 
 static void blk_get_config(struct virtio *v, uint32_t off, void *buf, uint32_t len)
 {
