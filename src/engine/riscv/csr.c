@@ -415,11 +415,6 @@ static const struct csr csrs[4096] = {
 	[0xf15] = { "mconfigptr" },
 };
 
-const char *csr_name(unsigned csr)
-{
-	return csr < ARRAY_LEN(csrs) ? csrs[csr].name : NULL;
-}
-
 static uint64_t *field_of(struct riscv_cpu *cpu, const struct csr *c)
 {
 	return (uint64_t *)((char *)cpu + c->offset);

@@ -16,8 +16,5 @@ struct riscv_cpu;
 bool csr_access(struct riscv_cpu *cpu, unsigned csr, bool read, uint64_t *old, bool write,
 		uint64_t value, uint64_t mask);
 
-/* "mstatus", or NULL when there is no such CSR. */
-const char *csr_name(unsigned csr);
-
 
 #endif
