@@ -16,5 +16,4 @@ struct riscv_cpu;
 bool csr_access(struct riscv_cpu *cpu, unsigned csr, bool read, uint64_t *old, bool write,
 		uint64_t value, uint64_t mask);
 
-
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/riscv/trap.h"
 
+#include <inttypes.h>
+
 #include "engine/riscv/cpu.h"
 
 /* Interrupts by falling priority ("Machine Interrupt Registers"). */
@@ -47,6 +49,13 @@ static void enter_m(struct riscv_cpu *cpu, uint64_t cause, uint64_t tval)
 	cpu->pc = handler(cpu->mtvec, cause);
 }
 
+static bool unhandled(struct riscv_cpu *cpu, uint64_t cause, uint64_t tval)
+{
+	log_limited(&cpu->v->vm->log, "CPU %u: trap %#" PRIx64 " (value %#" PRIx64 ") at %#" PRIx64
+		    " has no handler", cpu->v->index, cause, tval, cpu->pc);
+	return false;
+}
+
 bool riscv_trap(struct riscv_cpu *cpu, uint64_t cause, uint64_t tval)
 {
 	uint64_t number = cause & ~CAUSE_INTERRUPT;
@@ -57,7 +66,7 @@ bool riscv_trap(struct riscv_cpu *cpu, uint64_t cause, uint64_t tval)
 	else if (!cpu->firmware)
 		enter_m(cpu, cause, tval);
 	else
-		return false;
+		return unhandled(cpu, cause, tval);
 	riscv_mode_changed(cpu);
 	return true;
 }
