@@ -207,6 +207,31 @@ test_main:
 	RAN(PRV_S, CAUSE_INTERRUPT + SSI, 2b, 0)
 	csrw mideleg, zero
 
+	/* The timer ends a loop that does nothing else, in every mode, at its one instruction */
+	j 3f
+1:	j 1b
+2:	j 3f
+3:	csrw mie, zero
+	li a0, -1
+	sd a0, 0(s1)
+	SET(mie, BIT(MTI))
+	.irp mode, PRV_M, PRV_S, PRV_U
+	wait_mip BIT(MTI), 0
+	li a0, MSTATUS_MPIE
+	csrs mstatus, a0
+	ld a0, 0(s2)
+	li a1, 10000
+	add a0, a0, a1
+	sd a0, 0(s1)
+	RUN(\mode, 1b)
+	RAN(PRV_M, CAUSE_INTERRUPT + MTI, 1b, 0)
+	li a0, -1
+	sd a0, 0(s1)
+	.endr
+	csrw mie, zero
+	RAISE(BIT(SSI))
+	SET(mie, BIT(SSI))
+
 	/* Vectored: interrupts at base + 4 * cause, exceptions at base */
 	csrr s4, mtvec
 	la a0, vector_m + 1

@@ -226,6 +226,95 @@ static void crossing(void)
 	CHECK(last.epc, VA + PAGE - 2);
 }
 
+/* Instructions: li a0, n; ecall */
+static void put_code(uint32_t *at, unsigned n)
+{
+	((volatile uint32_t *)at)[0] = 0x00000513 | n << 20;
+	((volatile uint32_t *)at)[1] = ECALL;
+}
+
+#define RUNS(mode, va, want) do { \
+	CHECK(run_at(mode, va, 0, 0), mode == MODE_U ? ECALL_U : ECALL_S); \
+	CHECK(last.value, want); \
+} while (0)
+
+/*
+ * What has been executed once is fetched anew when the mapping, the mode or the address space
+ * asks for it; memory that has not changed needs no fence.i.
+ */
+static void code(const struct scheme *s)
+{
+	static uint32_t one[PAGE / 4] __attribute__((aligned(4096)));
+	static uint32_t two[PAGE / 4] __attribute__((aligned(4096)));
+	volatile uint64_t *e;
+	uint64_t *a, *b;
+
+	put_code(one, 1);
+	put_code(two, 2);
+	__asm__ volatile("fence.i");
+	vm_init(s);
+	for (unsigned i = 0; i < 4; i++) {
+		vm_map(VA, (uint64_t)(i & 1 ? two : one), RX | AD, 0);
+		for (unsigned again = 0; again < 3; again++)
+			RUNS(MODE_S, VA, 1 + (i & 1));
+	}
+	/* The page turns into the other mode's, or one that holds no instructions, and back */
+	e = vm_entry(VA, 0);
+	*e |= U, sfence();
+	CHECK(run_at(MODE_S, VA, 0, 0), FETCH_PAGE);
+	RUNS(MODE_U, VA, 2);
+	CHECK(run_at(MODE_S, VA, 0, 0), FETCH_PAGE);
+	*e &= ~(uint64_t)U, sfence();
+	CHECK(run_at(MODE_U, VA, 0, 0), FETCH_PAGE);
+	RUNS(MODE_S, VA, 2);
+	*e &= ~(uint64_t)X, sfence();
+	CHECK(run_at(MODE_S, VA, 0, 0), FETCH_PAGE);
+	*e |= X, sfence();
+	RUNS(MODE_S, VA, 2);
+	/* Written through one mapping, run through another after fence.i */
+	vm_map(VA + PAGE, (uint64_t)two, RW | AD, 0);
+	CHECK(vm_access(MODE_S, OP_SW, VA + PAGE, 0x00700513), NONE);
+	__asm__ volatile("fence.i");
+	RUNS(MODE_S, VA, 7);
+	/* Two address spaces with different code at one address */
+	put_code(two, 2);
+	__asm__ volatile("fence.i");
+	vm_init(s);
+	vm_root(1, 0);
+	vm_map(VA, (uint64_t)one, RX | AD, 0);
+	a = vm_root(2, 0);
+	vm_map(VA, (uint64_t)two, RX | AD, 0);
+	b = vm_root(1, a);
+	sfence();
+	for (unsigned i = 0; i < 6; i++) {
+		vm_root(1 + (i & 1), i & 1 ? b : a);
+		if (!(csr_read(satp) >> 44 & 3))
+			sfence();
+		RUNS(MODE_S, VA, 1 + (i & 1));
+	}
+}
+
+/* SUM and MXR count from the next access on, without a fence */
+static void toggles(void)
+{
+	vm_map(VA, (uint64_t)page, RW | U | AD, 0);
+	vm_map(VA + PAGE, (uint64_t)page, X | AD, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		CHECK(vm_access(MODE_U, OP_LD, VA, 0), NONE);
+		CHECK(vm_access(MODE_S, OP_LD, VA, 0), LOAD_PAGE);
+		csr_set(mstatus, MSTATUS_SUM);
+		CHECK(vm_access(MODE_S, OP_LD, VA, 0), NONE);
+		CHECK(vm_access(MODE_S, OP_SD, VA, 0), NONE);
+		csr_clear(mstatus, MSTATUS_SUM);
+		CHECK(vm_access(MODE_S, OP_SD, VA, 0), STORE_PAGE);
+		CHECK(vm_access(MODE_S, OP_LD, VA + PAGE, 0), LOAD_PAGE);
+		csr_set(mstatus, MSTATUS_MXR);
+		CHECK(vm_access(MODE_S, OP_LD, VA + PAGE, 0), NONE);
+		csr_clear(mstatus, MSTATUS_MXR);
+		CHECK(vm_access(MODE_S, OP_LD, VA + PAGE, 0), LOAD_PAGE);
+	}
+}
+
 #define READS(va, want) do { \
 	CHECK(vm_access(MODE_S, OP_LD, va, 0), NONE); \
 	CHECK(last.value, want); \
@@ -345,6 +434,7 @@ void test_main(void)
 		vm_init(s);
 		CHECK(csr_read(satp) >> 60, s->mode);
 		permissions();
+		toggles();
 		reserved(s);
 		vm_init(s);
 		superpages(s);
@@ -356,6 +446,7 @@ void test_main(void)
 		fences();
 		address_spaces(s);
 		satp_values();
+		code(s);
 	}
 	test_pass();
 }
