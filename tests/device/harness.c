@@ -13,6 +13,7 @@
 #include "dev/virtio/mmio.h"
 #include "dev/virtio/pci_transport.h"
 #include "dev/virtio/rng.h"
+#include "tests/device/slow.h"
 
 enum { DEADLINE_S = 60 };
 
@@ -121,6 +122,10 @@ static struct virtio *make_device(struct rig *r, enum rig_place place)
 	case MMIO_INPUT:
 		assert_int_equal(virtio_input_new(&v, &r->vm, "power-mmio", &err), 0);
 		return v;
+	case PCI_SLOW:
+	case MMIO_SLOW:
+		assert_int_equal(slow_new(&v, &r->vm, "slow", &err), 0);
+		return v;
 	case MMIO_EMPTY:
 		return NULL;
 	default:
@@ -140,7 +145,7 @@ static void add_devices(struct rig *r)
 	struct err err;
 
 	assert_int_equal(pci_host_new(&r->host, &r->vm, &cfg, &err), 0);
-	for (unsigned p = PCI_RNG; p <= PCI_SHARER; p++) {
+	for (unsigned p = PCI_RNG; p < PCI_END; p++) {
 		r->devices[p] = make_device(r, p);
 		assert_int_equal(virtio_pci_new(&r->vm, r->host, p, r->devices[p], &err), 0);
 	}

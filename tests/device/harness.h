@@ -33,12 +33,15 @@ enum rig_place {
 	PCI_CONSOLE = 3,
 	PCI_NEIGHBOUR = 4,		/* a second rng; shares no line with the first */
 	PCI_SHARER = 5,			/* a third; shares PCI_RNG's line */
+	PCI_SLOW = 6,			/* holds requests until told: slow.h */
+	PCI_END,
 	PCI_TESTED = 16,		/* what rig_new_with() is told to make */
 	MMIO_SLOTS = 32,		/* from here on: slot 0 */
 	MMIO_RNG = MMIO_SLOTS,
 	MMIO_INPUT,
 	MMIO_CONSOLE,
 	MMIO_NEIGHBOUR,
+	MMIO_SLOW,
 	MMIO_EMPTY,
 	RIG_PLACES,
 };
