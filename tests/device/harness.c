@@ -482,6 +482,11 @@ void ring_desc(struct driver *d, unsigned n, unsigned i, gpa_t addr, uint32_t le
 	table_desc(d->r, d->queues[n].desc, i, addr, len, flags, next);
 }
 
+static void store_ordered(uint8_t *p, uint16_t value)
+{
+	__atomic_store_n((uint16_t *)(void *)p, value, __ATOMIC_SEQ_CST);
+}
+
 void ring_avail(struct driver *d, unsigned n, uint16_t head)
 {
 	struct dqueue *q = &d->queues[n];
@@ -489,9 +494,9 @@ void ring_avail(struct driver *d, unsigned n, uint16_t head)
 
 	ram_st16(ring + 4 + 2 * (q->avail_idx % q->size), head);
 	/* used_event: an interrupt for the very next used element */
-	ram_st16(ring + 4 + 2 * q->size, q->last_used);
+	store_ordered(ring + 4 + 2 * q->size, q->last_used);
 	q->avail_idx++;
-	__atomic_store_n((uint16_t *)(void *)(ring + 2), q->avail_idx, __ATOMIC_SEQ_CST);
+	store_ordered(ring + 2, q->avail_idx);
 }
 
 void ring_kick(struct driver *d, unsigned n)
@@ -506,7 +511,7 @@ bool ring_has_used(struct driver *d, unsigned n)
 {
 	const uint8_t *ring = rig_ram(d->r, d->queues[n].used);
 
-	return __atomic_load_n((const uint16_t *)(const void *)(ring + 2), __ATOMIC_ACQUIRE) !=
+	return __atomic_load_n((const uint16_t *)(const void *)(ring + 2), __ATOMIC_SEQ_CST) !=
 	       d->queues[n].last_used;
 }
 
@@ -563,9 +568,8 @@ void ring_wait(struct driver *d, unsigned n, uint32_t *id, uint32_t *len)
 	*id = ram_ld32(entry);
 	*len = ram_ld32(entry + 4);
 	q->last_used++;
-	/* The next one shall interrupt too. */
-	ram_st16(rig_ram(d->r, q->avail) + 4 + 2 * q->size, q->last_used);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	/* The next one shall interrupt too; ring_has_used() looks again afterwards. */
+	store_ordered(rig_ram(d->r, q->avail) + 4 + 2 * q->size, q->last_used);
 }
 
 static bool is_broken(void *arg)

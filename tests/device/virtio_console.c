@@ -232,6 +232,7 @@ static void output_waits_for_the_peer(void **state)
 		for (size_t at = 0; at < (size_t)CHUNKS * chunk; at++)
 			if (got[at] != (uint8_t)(at % chunk * 31 + at / chunk))
 				fail_msg("byte %zu is wrong", at);
+		driver_reset(&d);
 	}
 	free(got);
 }

@@ -8,8 +8,8 @@
  *
  * Two places need more than acquire and release: after a store of avail_event the index of
  * the available ring is read again, and after a store of the used index used_event is
- * read. The driver does the same the other way round, so each side puts a full fence
- * between its store and its load; one of the two then sees the other's store.
+ * read. The driver does the same the other way round. Store and load are sequentially
+ * consistent on each side (a full fence between them), so one of the two sees the other's.
  */
 #include "dev/virtio/queue.h"
 
@@ -39,14 +39,20 @@ struct desc {
 	uint16_t flags, next;
 };
 
-static uint16_t load_acquire16(const uint8_t *p)
+static uint16_t load_ordered(const uint8_t *p)
 {
-	return __atomic_load_n((const uint16_t *)(const void *)p, __ATOMIC_ACQUIRE);
+	return __atomic_load_n((const uint16_t *)(const void *)p, __ATOMIC_SEQ_CST);
 }
 
+static void store_ordered(uint8_t *p, uint16_t value)
+{
+	__atomic_store_n((uint16_t *)(void *)p, value, __ATOMIC_SEQ_CST);
+}
+
+/* What the driver stored before it moved the index is seen after this. */
 static uint16_t avail_idx(const struct virtq *q)
 {
-	return load_acquire16(q->avail_host + RING_IDX);
+	return load_ordered(q->avail_host + RING_IDX);
 }
 
 /* An indirect table may lie at any address, so its descriptors are read bytewise then. */
@@ -216,9 +222,8 @@ static bool something_available(struct virtq *q, uint16_t *idx)
 		return true;
 	if (!q->event_idx)
 		return false;
-	ram_st16(q->used_host + RING_ENTRIES + USED_ENTRY * q->size, q->next_avail);
-	/* Partner: the driver's fence between its store of idx and its load of avail_event. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	/* Partner: the driver's store of idx and load of avail_event. */
+	store_ordered(q->used_host + RING_ENTRIES + USED_ENTRY * q->size, q->next_avail);
 	*idx = avail_idx(q);
 	return *idx != q->next_avail;
 }
@@ -268,14 +273,12 @@ bool virtq_publish(struct virtq *q)
 
 	if (!q->ready || old == now)
 		return false;
-	/* Release: partner is the driver's acquire load of idx before it reads the entries. */
-	__atomic_store_n((uint16_t *)(void *)(q->used_host + RING_IDX), now, __ATOMIC_RELEASE);
+	/* Partner: the driver's store of used_event or flags and load of idx; entries come before. */
+	store_ordered(q->used_host + RING_IDX, now);
 	q->signalled = now;
-	/* Partner: the driver's fence between its store of used_event or flags and its load of idx. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!q->event_idx)
-		return !(ram_ld16(q->avail_host) & AVAIL_F_NO_INTERRUPT);
-	used_event = ram_ld16(q->avail_host + RING_ENTRIES + AVAIL_ENTRY * q->size);
+		return !(load_ordered(q->avail_host) & AVAIL_F_NO_INTERRUPT);
+	used_event = load_ordered(q->avail_host + RING_ENTRIES + AVAIL_ENTRY * q->size);
 	return (uint16_t)(now - used_event - 1) < (uint16_t)(now - old);
 }
 
