@@ -3,11 +3,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "block/raw.h"
+#include "dev/virtio/blk.h"
 #include "dev/virtio/console.h"
 #include "dev/virtio/input.h"
 #include "dev/virtio/mmio.h"
@@ -106,6 +109,21 @@ static struct virtio *make_console(struct rig *r, enum rig_place place, const ch
 	return v;
 }
 
+/* A disk of zeroes that no file system knows. */
+static struct virtio *make_disk(struct rig *r, const char *name)
+{
+	const int fd = memfd_create("disk", MFD_CLOEXEC);
+	struct virtio *v;
+	struct blk *blk;
+	struct err err;
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, RIG_DISK_BYTES), 0);
+	assert_int_equal(blk_raw_open(&blk, r->vm.loop, fd, 0, name, &err), 0);
+	assert_int_equal(virtio_blk_new(&v, &r->vm, blk, "disk", 1, name, &err), 0);
+	return v;
+}
+
 static struct virtio *make_device(struct rig *r, enum rig_place place)
 {
 	struct virtio *v = NULL;
@@ -126,6 +144,10 @@ static struct virtio *make_device(struct rig *r, enum rig_place place)
 	case MMIO_SLOW:
 		assert_int_equal(slow_new(&v, &r->vm, "slow", &err), 0);
 		return v;
+	case PCI_BLK:
+		return make_disk(r, "disk-pci");
+	case MMIO_BLK:
+		return make_disk(r, "disk-mmio");
 	case MMIO_EMPTY:
 		return NULL;
 	default:

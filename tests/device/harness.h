@@ -34,6 +34,7 @@ enum rig_place {
 	PCI_NEIGHBOUR = 4,		/* a second rng; shares no line with the first */
 	PCI_SHARER = 5,			/* a third; shares PCI_RNG's line */
 	PCI_SLOW = 6,			/* holds requests until told: slow.h */
+	PCI_BLK = 7,
 	PCI_END,
 	PCI_TESTED = 16,		/* what rig_new_with() is told to make */
 	MMIO_SLOTS = 32,		/* from here on: slot 0 */
@@ -42,11 +43,12 @@ enum rig_place {
 	MMIO_CONSOLE,
 	MMIO_NEIGHBOUR,
 	MMIO_SLOW,
+	MMIO_BLK,
 	MMIO_EMPTY,
 	RIG_PLACES,
 };
 
-enum { RIG_MSGS = 64, PORT_CONSOLE = 0, PORT_AGENT = 1 };
+enum { RIG_DISK_BYTES = 1 << 20, RIG_MSGS = 64, PORT_CONSOLE = 0, PORT_AGENT = 1 };
 
 struct rig {
 	struct vm vm;
