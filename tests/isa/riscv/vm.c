@@ -195,6 +195,11 @@ static void crossing(void)
 	vm_map(VA + PAGE, (uint64_t)pair, R | AD, 0);
 	CHECK(access_mprv(MODE_S, OP_SD, at, 0), STORE_PAGE);
 	CHECK(last.tval, VA + PAGE);
+	vm_map(VA + PAGE, NOWHERE, RW | AD, 0);
+	CHECK(access_mprv(MODE_S, OP_LD, at, 0), LOAD_ACCESS);
+	CHECK(last.tval, VA + PAGE);
+	CHECK(access_mprv(MODE_S, OP_SD, at, 0), STORE_ACCESS);
+	CHECK(last.tval, VA + PAGE);
 	*vm_entry(VA + PAGE, 0) = 0, sfence();
 	CHECK(access_mprv(MODE_S, OP_LD, at, 0), LOAD_PAGE);
 	CHECK(last.tval, VA + PAGE);

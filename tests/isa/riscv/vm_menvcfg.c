@@ -48,6 +48,28 @@ static void hardware(void)
 	CHECK(*e & AD, AD);
 }
 
+/* The update of an entry is a store of S-mode's: PMP may refuse it, by the kind of the access */
+static void guarded(void)
+{
+	volatile uint64_t *e = vm_map(VA, (uint64_t)page, RWX, 0);
+
+	csr_write(pmpaddr1, -1);
+	csr_write(pmpaddr0, ((uint64_t)e & -PAGE) >> 2 | (PAGE / 8 - 1));
+	csr_write(pmpcfg0, 0x1f19);		/* the table: read only; the rest: everything */
+	sfence();
+	CHECK(vm_access(MODE_S, OP_LD, VA, 0), LOAD_ACCESS);
+	CHECK(vm_access(MODE_S, OP_FETCH, VA, 0), FETCH_ACCESS);
+	CHECK(vm_access(MODE_S, OP_SD, VA, 0), STORE_ACCESS);
+	CHECK(*e & AD, 0);
+	*e |= A, sfence();
+	CHECK(vm_access(MODE_S, OP_LD, VA, 0), NONE);
+	CHECK(vm_access(MODE_S, OP_SD, VA, 0), STORE_ACCESS);
+	*e |= D, sfence();
+	CHECK(vm_access(MODE_S, OP_SW, VA + 4, 0), NONE);
+	csr_write(pmpcfg0, 0x1f1f);
+	sfence();
+}
+
 static void memory_types(void)
 {
 	csr_write(0x30a, 0);
@@ -68,6 +90,8 @@ void test_main(void)
 		software();
 		hardware();
 		software();
+		hardware();
+		guarded();
 		memory_types();
 	}
 	test_pass();
