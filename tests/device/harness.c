@@ -14,8 +14,10 @@
 #include "dev/virtio/console.h"
 #include "dev/virtio/input.h"
 #include "dev/virtio/mmio.h"
+#include "dev/virtio/net.h"
 #include "dev/virtio/pci_transport.h"
 #include "dev/virtio/rng.h"
+#include "net/user.h"
 #include "tests/device/slow.h"
 
 enum { DEADLINE_S = 60 };
@@ -124,6 +126,21 @@ static struct virtio *make_disk(struct rig *r, const char *name)
 	return v;
 }
 
+static struct virtio *make_net(struct rig *r, enum rig_place place)
+{
+	static const uint8_t mac[6] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 };
+	struct virtio *v;
+	struct net *net;
+	struct err err;
+	int s[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, s), 0);
+	r->peers[place][0] = s[1];
+	assert_int_equal(net_user_open(&net, r->vm.loop, s[0], &err), 0);
+	assert_int_equal(virtio_net_new(&v, &r->vm, net, mac, "net", &err), 0);
+	return v;
+}
+
 static struct virtio *make_device(struct rig *r, enum rig_place place)
 {
 	struct virtio *v = NULL;
@@ -148,6 +165,9 @@ static struct virtio *make_device(struct rig *r, enum rig_place place)
 		return make_disk(r, "disk-pci");
 	case MMIO_BLK:
 		return make_disk(r, "disk-mmio");
+	case PCI_NET:
+	case MMIO_NET:
+		return make_net(r, place);
 	case MMIO_EMPTY:
 		return NULL;
 	default:

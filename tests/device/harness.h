@@ -35,6 +35,7 @@ enum rig_place {
 	PCI_SHARER = 5,			/* a third; shares PCI_RNG's line */
 	PCI_SLOW = 6,			/* holds requests until told: slow.h */
 	PCI_BLK = 7,
+	PCI_NET = 8,
 	PCI_END,
 	PCI_TESTED = 16,		/* what rig_new_with() is told to make */
 	MMIO_SLOTS = 32,		/* from here on: slot 0 */
@@ -44,6 +45,7 @@ enum rig_place {
 	MMIO_NEIGHBOUR,
 	MMIO_SLOW,
 	MMIO_BLK,
+	MMIO_NET,
 	MMIO_EMPTY,
 	RIG_PLACES,
 };
@@ -57,7 +59,7 @@ struct rig {
 	gpa_t next_free;		/* RAM handed out by rig_alloc() */
 	gpa_t next32, next64;		/* window space handed out to BARs */
 	struct virtio *devices[RIG_PLACES];
-	int peers[RIG_PLACES][2];	/* far ends of a console's port 0 and 1 */
+	int peers[RIG_PLACES][2];	/* far ends of a console's port 0 and 1; [0]: of a network */
 
 	pthread_mutex_t lock;		/* the fields below */
 	pthread_cond_t changed;
