@@ -88,11 +88,9 @@ static void stop(struct attach *a)
 	vmprocess_stop(a->vm);
 }
 
-/* Somebody wants the VM to end: kindly at first. how: what to do for the second step. */
-static void ask(struct attach *a, const char *how)
+/* Somebody wants the VM to end: kindly at first. */
+static void ask(struct attach *a, void (*order)(struct vmprocess *), const char *what_next)
 {
-	char text[128];
-
 	if (a->asked) {
 		if (!a->stopping)
 			say("stopping the VM");
@@ -100,9 +98,8 @@ static void ask(struct attach *a, const char *how)
 		return;
 	}
 	a->asked = true;
-	vmprocess_power_button(a->vm);
-	snprintf(text, sizeof(text), "power button pressed; %s stops the VM at once", how);
-	say(text);
+	order(a->vm);
+	say(what_next);
 }
 
 static void on_signal(struct attach *a)
@@ -111,13 +108,21 @@ static void on_signal(struct attach *a)
 
 	if (read(a->signals, &info, sizeof(info)) != sizeof(info))
 		return;
-	if (info.ssi_signo == SIGCONT) {
+	switch (info.ssi_signo) {
+	case SIGCONT:
 		/* A shell gave the terminal its own mode while this process was stopped. */
 		if (a->raw && in_foreground())
 			set_raw(a);
-		return;
+		break;
+	case SIGINT:
+		ask(a, vmprocess_power_button,
+		    "power button pressed; another Ctrl-C stops the VM at once");
+		break;
+	default:
+		/* Perhaps nobody is there to send a second one. */
+		ask(a, vmprocess_shut_down, "power button pressed; another signal stops the VM at once, "
+		    "as does a minute without its power-off");
 	}
-	ask(a, info.ssi_signo == SIGINT ? "another Ctrl-C" : "another signal");
 }
 
 /* ---- the console's two directions ------------------------------------------------------------ */
@@ -136,7 +141,8 @@ static void take_input(struct attach *a)
 	}
 	for (size_t i = 0; i < (size_t)n; i++)
 		if (a->terminal && p->buf[i] == POWER_KEY)
-			ask(a, "another Ctrl-]");
+			ask(a, vmprocess_power_button,
+			    "power button pressed; another Ctrl-] stops the VM at once");
 		else
 			p->buf[kept++] = p->buf[i];
 	p->off = 0;

@@ -155,11 +155,6 @@ static int supervise(const struct store *store, const char *name, bool *started)
 
 /* ---- the two ways to a VM ------------------------------------------------------------------------- */
 
-static int fail(int rc, const struct err *err)
-{
-	return command_fail(rc == -EINVAL ? CLI_USAGE : CLI_FAILED, "%s", err->msg);
-}
-
 static int run_existing(const struct store *store, const char *name)
 {
 	bool started;
@@ -176,35 +171,39 @@ static bool is_temporary(const struct run_args *args)
 	return args->rm || (!args->name && !args->image);
 }
 
+/* Makes the VM. *status: the exit status that goes with an error. */
 static int make(struct vmconfig *c, const struct run_args *args, const struct store *store,
-		struct err *err)
+		int *status, struct err *err)
 {
 	struct image img;
 	int rc = newvm_configure(c, args, err);
 
+	*status = rc == -EINVAL ? CLI_USAGE : CLI_FAILED;
 	/* Before an image is copied in vain; that nobody else takes the name is seen to later. */
 	if (!rc && args->name && store_has_vm(store, args->name))
 		return err_set(err, -EEXIST, "a VM named '%s' exists already: choose another name, or start "
 			       "it with 'hospes run --name %s'", args->name, args->name);
 	if (!rc && args->image)
 		rc = image_find(&img, store, args->image, err);
-	if (!rc && args->image)
+	if (!rc && args->image) {
 		rc = newvm_use_image(c, args, &img, err);
-	return rc ? rc : newvm_make(c, args, args->image ? &img : NULL, store, err);
+		*status = rc == -EINVAL ? CLI_USAGE : CLI_FAILED;
+	}
+	if (!rc)
+		rc = newvm_make(c, args, args->image ? &img : NULL, store, err);
+	return rc || is_temporary(args) ? rc : store_keep_vm(store, c->name, err);
 }
 
 static int run_new(const struct store *store, const struct run_args *args)
 {
+	bool started = false;
 	struct vmconfig c;
 	struct err err;
-	bool started = false;
-	int status, rc = make(&c, args, store, &err);
+	int status, rc = 0;
 
-	if (!rc && !is_temporary(args))
-		rc = store_keep_vm(store, c.name, &err);
-	if (rc) {
+	if (make(&c, args, store, &status, &err)) {
 		vmconfig_fini(&c);
-		return fail(rc, &err);
+		return command_fail(status, "%s", err.msg);
 	}
 	status = supervise(store, c.name, &started);
 	/* One that could not even be started is as good as not made. */
@@ -251,8 +250,9 @@ static const char *const run_text[] = {
 	"powers off. From an IMAGE of the store the VM gets a disk of its own, which the image's own boot "
 	"loader starts; without one, --kernel, --firmware or --pflash say what to run.",
 	"Every key goes to the guest, Ctrl-C too. Ctrl-] presses the VM's power button, and once more "
-	"stops the VM at once; so do the signals INT, TERM, HUP and QUIT sent to hospes. The end of "
-	"standard input means nothing to the guest. When standard output is closed, the VM is stopped.",
+	"stops the VM at once; so do the signals INT, TERM, HUP and QUIT sent to hospes, of which the "
+	"last three also stop a VM that has not ended after a minute. The end of standard "
+	"input means nothing to the guest. When standard output is closed, the VM is stopped.",
 	"The VM stays in the store afterwards, unless --rm is given or it has neither an image nor a name; "
 	"'hospes run --name NAME' starts it again.",
 	NULL

@@ -166,6 +166,13 @@ void vmprocess_power_button(struct vmprocess *p)
 	order(p, "{\"command\":\"power-button\"}\n");
 }
 
+void vmprocess_shut_down(struct vmprocess *p)
+{
+	/* Its own child, not waited for yet: the pid is nobody else's. */
+	if (p->pid > 0)
+		kill(p->pid, SIGTERM);
+}
+
 void vmprocess_stop(struct vmprocess *p)
 {
 	order(p, "{\"command\":\"stop\"}\n");

@@ -39,8 +39,12 @@ int vmprocess_start(struct vmprocess *p, const char *dir, struct err *err);
 /* control is readable: takes what is there. False at its end; it is closed then. */
 bool vmprocess_read_events(struct vmprocess *p);
 
-/* Orders; when the supervisor is gone they do nothing. */
+/*
+ * Orders; when the supervisor is gone they do nothing. vmprocess_shut_down() presses the power button
+ * as well, and the supervisor stops a VM that does not end within a minute.
+ */
 void vmprocess_power_button(struct vmprocess *p);
+void vmprocess_shut_down(struct vmprocess *p);
 void vmprocess_stop(struct vmprocess *p);
 
 /*

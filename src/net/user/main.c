@@ -40,7 +40,7 @@ static const char usage[] =
 	"  --dns ADDR[:PORT]  name server behind 10.0.2.3 (default: the host's, /etc/resolv.conf)\n"
 	"  --ipv6 yes|no|auto whether the guest gets IPv6; auto: when the host has it (default)\n"
 	"  --uid N            user and group to become; needs root\n"
-	"  --status N         descriptor that gets the line \"ready\" or what is wrong\n";
+	"  --status N         descriptor that gets the line \"ready\", or what is wrong\n";
 
 struct forward {
 	struct in_addr addr;
@@ -263,6 +263,15 @@ static void tell(int fd, const char *text)
 	close(fd);
 }
 
+/* The sentence goes to the starter, who shows it; without one, to whoever reads. */
+static int fail(int fd, int status, const struct err *err)
+{
+	if (fd < 0)
+		fprintf(stderr, "hospes-net: %s\n", err->msg);
+	tell(fd, err->msg);
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o;
@@ -273,17 +282,11 @@ int main(int argc, char **argv)
 	log_setup(STDERR_FILENO, "hospes-net", LOG_INFO);
 	signal(SIGPIPE, SIG_IGN);
 	rc = parse_options(&o, argc, argv, &err);
-	if (rc) {
-		tell(o.status, err.msg);
-		fprintf(stderr, "hospes-net: %s\n", err.msg);
-		return EXIT_USAGE;
-	}
+	if (rc)
+		return fail(o.status, EXIT_USAGE, &err);
 	rc = start(&r, &o, &err);
-	if (rc) {
-		tell(o.status, err.msg);
-		fprintf(stderr, "hospes-net: %s\n", err.msg);
-		return EXIT_FAILURE;
-	}
+	if (rc)
+		return fail(o.status, EXIT_FAILURE, &err);
 	tell(o.status, "ready");
 	rc = router_run(r, &err);
 	if (rc)
