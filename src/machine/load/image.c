@@ -121,7 +121,7 @@ static int probe_gzip(struct load_image *img, struct err *err)
 	if (!rc && load_is_elf(head, got))
 		rc = err_set(err, -ENOEXEC, "%s: is a compressed ELF file; decompress it with "
 			     "gzip -d first", img->file.name);
-	if (!rc)
+	if (!rc && !is_linux(head, got))
 		rc = check_not_wrong(&img->file, head, got, err);
 	if (!rc && !is_linux(head, got))
 		rc = err_set(err, -ENOEXEC, "%s: is compressed, but holds no Linux kernel for "
