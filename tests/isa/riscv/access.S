@@ -68,11 +68,26 @@ check_failed:
 access_stubs:
 	.option push
 	.option arch, +zicbom, +zicboz
-	.irp insn, "lb a0, (a1)", "lh a0, (a1)", "lw a0, (a1)", "ld a0, (a1)", "sb a2, (a1)", "sh a2, (a1)", "sw a2, (a1)", "sd a2, (a1)", "lr.d a0, (a1)", "sc.d a0, a2, (a1)", "amoadd.d a0, a2, (a1)", "cbo.zero (a1)", "cbo.clean (a1)", "cbo.flush (a1)", "cbo.inval (a1)"
+	.macro stub insn:vararg
 	.balign 16
 	\insn
 	ecall
-	.endr
+	.endm
+	stub lb a0, (a1)
+	stub lh a0, (a1)
+	stub lw a0, (a1)
+	stub ld a0, (a1)
+	stub sb a2, (a1)
+	stub sh a2, (a1)
+	stub sw a2, (a1)
+	stub sd a2, (a1)
+	stub lr.d a0, (a1)
+	stub sc.d a0, a2, (a1)
+	stub amoadd.d a0, a2, (a1)
+	stub cbo.zero 0(a1)
+	stub cbo.clean 0(a1)
+	stub cbo.flush 0(a1)
+	stub cbo.inval 0(a1)
 	.option pop
 	.balign 4096
 

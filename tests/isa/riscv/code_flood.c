@@ -10,14 +10,14 @@
 
 static uint32_t *const code = (uint32_t *)0x81000000;	/* free RAM, 6 MiB of it */
 
-/* Additions to a0 that differ from one routine to the next */
+/* addi a0, a0, n with numbers that differ from one routine to the next; ret */
 static void write(unsigned n, unsigned salt)
 {
 	volatile uint32_t *p = code + n * WORDS;
 
 	for (unsigned i = 0; i < WORDS - 1; i++)
-		p[i] = 0x00050513 | ((n * 7 + i * 3 + salt) & 0x3ff) << 20;	/* addi a0, a0, imm */
-	p[WORDS - 1] = 0x00008067;						/* ret */
+		p[i] = 0x00050513 | ((n * 7 + i * 3 + salt) & 0x3ff) << 20;
+	p[WORDS - 1] = 0x00008067;
 }
 
 static uint64_t sum_of(unsigned n, unsigned salt)

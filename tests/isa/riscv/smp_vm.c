@@ -81,7 +81,7 @@ void test_main(void)
 
 	for (unsigned i = 0; i < ROUNDS; i++, t += 2) {
 		await(t);
-		((volatile uint32_t *)patch)[0] = 0x00000513 | (i & 0x7ff) << 20;	/* li a0, i */
+		((volatile uint32_t *)patch)[0] = 0x00000513 | (i & 0x7ff) << 20; /* li a0, i */
 		pass(t);
 	}
 	await(t);

@@ -329,15 +329,11 @@ static void toggles(void)
 static void fences(void)
 {
 	uint64_t one[2] = {1, 2};
-	uint64_t *first, *second;
 	volatile uint64_t *e;
 
 	*(volatile uint64_t *)page = one[0];
 	other[0] = one[1];
-	first = vm_root(1, 0);
-	first = vm_root(1, first);		/* two roots; `first` is now the second one */
-	second = first;
-	vm_root(1, second);
+	vm_root(1, 0);
 	sfence();
 	e = vm_map(VA, (uint64_t)page, RW | AD, 0);
 	for (unsigned i = 0; i < 8; i++) {
@@ -346,10 +342,18 @@ static void fences(void)
 		READS(VA, one[i & 1]);
 		*e = PTE_PPN(i & 1 ? (uint64_t)page : (uint64_t)other) | RW | AD | V;
 		switch (i / 2) {
-		case 0: __asm__ volatile("sfence.vma" ::: "memory"); break;
-		case 1: __asm__ volatile("sfence.vma %0" :: "r"(VA + 0x123) : "memory"); break;
-		case 2: __asm__ volatile("sfence.vma x0, %0" :: "r"(asid) : "memory"); break;
-		case 3: __asm__ volatile("sfence.vma %0, %1" :: "r"(VA), "r"(asid) : "memory"); break;
+		case 0:
+			sfence();
+			break;
+		case 1:
+			__asm__ volatile("sfence.vma %0" :: "r"(VA + 0x123) : "memory");
+			break;
+		case 2:
+			__asm__ volatile("sfence.vma x0, %0" :: "r"(asid) : "memory");
+			break;
+		case 3:
+			__asm__ volatile("sfence.vma %0, %1" :: "r"(VA), "r"(asid) : "memory");
+			break;
 		}
 	}
 	READS(VA, one[0]);
@@ -379,12 +383,10 @@ static void address_spaces(const struct scheme *s)
 	*(volatile uint64_t *)page = 11;
 	other[0] = 22;
 	vm_init(s);
-	a = vm_root(1, 0);
-	a = vm_root(1, a) ;
-	vm_root(1, a);
+	vm_root(1, 0);
 	sfence();
 	vm_map(VA, (uint64_t)page, RW | AD, 0);
-	vm_root(2, 0);
+	a = vm_root(2, 0);
 	b = vm_root(1, a);
 	vm_root(2, b);
 	sfence();

@@ -82,6 +82,10 @@ static void pbmt(void)
 	*up = pointer, sfence();
 }
 
+#define SVINVAL(insn, va) \
+	__asm__ volatile(".option push; .option arch, +svinval; " insn "; .option pop" \
+			 :: "r"(va) : "memory")
+
 static void inval(void)
 {
 	static uint64_t one[PAGE / 8] __attribute__((aligned(4096)));
@@ -94,16 +98,12 @@ static void inval(void)
 		CHECK(vm_access(MODE_S, OP_LD, VA, 0), NONE);
 		CHECK(last.value, 1 + (i & 1));
 		*e = PTE_PPN(i & 1 ? one : two) | RW | AD | V;
-		__asm__ volatile(".option push; .option arch, +svinval; sfence.w.inval; .option pop"
-				 ::: "memory");
+		SVINVAL("sfence.w.inval", 0);
 		if (i < 2)
-			__asm__ volatile(".option push; .option arch, +svinval; sinval.vma %0, x0;"
-					 ".option pop" :: "r"(VA) : "memory");
+			SVINVAL("sinval.vma %0, x0", VA);
 		else
-			__asm__ volatile(".option push; .option arch, +svinval; sinval.vma x0, x0;"
-					 ".option pop" ::: "memory");
-		__asm__ volatile(".option push; .option arch, +svinval; sfence.inval.ir; .option pop"
-				 ::: "memory");
+			SVINVAL("sinval.vma x0, x0", 0);
+		SVINVAL("sfence.inval.ir", 0);
 	}
 	CHECK(vm_access(MODE_S, OP_LD, VA, 0), NONE);
 	CHECK(last.value, 1);

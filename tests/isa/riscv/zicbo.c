@@ -34,7 +34,7 @@ static void zero(void)
 		unsigned first = (PAGE / 2 + offset) & -BLOCK;
 
 		fill();
-		CHECK(access_mprv(MODE_M, OP_CBO_ZERO, (uint64_t)area + PAGE / 2 + offset, 0), NONE);
+		CHECK(try(MODE_M, OP_CBO_ZERO, (uint64_t)area + PAGE / 2 + offset), NONE);
 		for (unsigned i = 0; i < PAGE; i++)
 			CHECK(((volatile uint8_t *)area)[i],
 			      i >= first && i < first + BLOCK ? 0 : (uint8_t)(i | 1));
