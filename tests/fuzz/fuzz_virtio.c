@@ -26,8 +26,8 @@ struct machine {
 };
 
 static const enum rig_place places[] = {
-	PCI_RNG, PCI_INPUT, PCI_CONSOLE, PCI_NEIGHBOUR, PCI_SHARER, PCI_SLOW, PCI_BLK,
-	MMIO_RNG, MMIO_INPUT, MMIO_CONSOLE, MMIO_NEIGHBOUR, MMIO_BLK, MMIO_EMPTY,
+	PCI_RNG, PCI_INPUT, PCI_CONSOLE, PCI_NEIGHBOUR, PCI_SHARER, PCI_SLOW, PCI_BLK, PCI_NET,
+	MMIO_RNG, MMIO_INPUT, MMIO_CONSOLE, MMIO_NEIGHBOUR, MMIO_BLK, MMIO_NET, MMIO_EMPTY,
 };
 
 /* ---- choices ------------------------------------------------------------------------------- */
@@ -222,13 +222,16 @@ static void press(void *arg)
 	virtio_input_press_power(m->r->devices[MMIO_INPUT]);
 }
 
-/* What the host side does: the power button, bytes for the ports and from them. */
+/* What the host side does: the power button, bytes for the ports and from them, frames. */
 static void step_host(struct machine *m)
 {
 	static uint8_t bytes[4096];
+	static const enum rig_place with_peers[] = { PCI_CONSOLE, MMIO_CONSOLE, PCI_NET, MMIO_NET };
 	const uint64_t what = take(m, 1);
-	const int fd = m->r->peers[what & 1 ? PCI_CONSOLE : MMIO_CONSOLE][what >> 1 & 1];
+	const int fd = m->r->peers[with_peers[what & 3]][what >> 2 & (what & 2 ? 0 : 1)];
 
+	for (unsigned i = 0; what & 2 && i < 24; i++)	/* a frame's header, and the addresses */
+		bytes[i] = (uint8_t)take(m, 1);
 	if (what >= 192)
 		loop_call(m->r->vm.loop, press, m);
 	else if (what >= 96)
