@@ -28,7 +28,8 @@ static inline void machine_init(struct machine *m)
 	m->vm.cpu_count = 1;
 	v->vm = &m->vm;
 	atomic_store(&v->timer, VCPU_NO_DEADLINE);
-	assert_int_equal(gmem_add(&m->vm.mem, RAM_BASE, RAM_SIZE, GMEM_RAM, "ram", &m->ram, &err), 0);
+	assert_int_equal(gmem_add(&m->vm.mem, RAM_BASE, RAM_SIZE, GMEM_RAM, "ram",
+				  &m->ram, &err), 0);
 	assert_int_equal(riscv_interp_engine.vcpu_init(v, &err), 0);
 	m->cpu = riscv_cpu_of(v);
 	riscv_interp_engine.vcpu_reset(v, RAM_BASE, 0, 0);

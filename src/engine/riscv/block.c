@@ -103,7 +103,8 @@ static void block_end(struct block *b, struct insn *end, unsigned off)
 }
 
 /* Decodes from page->host[off] on, where the first instruction ends in the same page. */
-static struct block *decode_block(struct riscv_cpu *cpu, const struct fetch_page *page, unsigned off)
+static struct block *decode_block(struct riscv_cpu *cpu, const struct fetch_page *page,
+				  unsigned off)
 {
 	struct block_cache *c = cpu->blocks;
 	struct block *b;

@@ -86,13 +86,13 @@ struct riscv_cpu {
 	uint64_t x[33];			/* [0] stays 0; [INSN_X0_SINK] takes results for x0 */
 	uint64_t f[32];
 	struct tlb_entry *tlb;		/* the bank for loads and stores in the present mode */
-	uint64_t ctx;			/* what tags of the present address space carry; see tlb.h */
+	uint64_t ctx;			/* what tags of this address space carry; see tlb.h */
 	uint32_t block_gen;		/* blocks of another generation want revalidation */
 	uint8_t fflags, frm;
 	uint8_t fs;			/* enum riscv_fs */
 	uint8_t priv;			/* enum riscv_priv */
 	uint64_t icount;		/* instructions begun; the present block's in advance */
-	uint64_t poll_at;		/* look at clock and inputs when icount gets there */
+	uint64_t poll_at;		/* when icount is there: look at clock and inputs */
 	uint64_t jump_key;		/* of the jump cache's valid entries; see block.h */
 	uint64_t pc;			/* valid outside blocks and in functions of sys.h */
 

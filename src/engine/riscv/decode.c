@@ -37,7 +37,8 @@ struct cpattern {
 };
 
 static const struct cpattern cpatterns[] = {
-#define RVC(name, m, k, fmt, op) { .match = (m), .mask = (k), .base = OP_##op, .format = CFMT_##fmt },
+#define RVC(name, m, k, fmt, op) \
+	{ .match = (m), .mask = (k), .base = OP_##op, .format = CFMT_##fmt },
 #include "engine/riscv/rvc.def"
 #undef RVC
 };

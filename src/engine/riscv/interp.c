@@ -153,46 +153,6 @@ L_block_end:
 	cpu->pc = PC;
 	goto chain;
 
-#define SEM(name, meaning)                                                                     \
-	L_##name: meaning;                                                                     \
-	NEXT();
-#define SEM_SYS(name, function)                                                                \
-	L_##name: sys = riscv_sys_##function;                                                  \
-	goto system;
-
-#define FP_CHECK()                                                                             \
-	if (unlikely(cpu->fs == FS_OFF))                                                       \
-		goto illegal
-#define FP_ROUNDING()                                                                          \
-	rm = in->rm == INSN_RM_DYN ? cpu->frm : in->rm;                                        \
-	if (unlikely(rm > FP_RMM))                                                             \
-		goto illegal
-#define FP_RESULT(meaning)                                                                     \
-	flags = cpu->fflags;                                                                   \
-	meaning;                                                                               \
-	if (cpu->fflags != flags)                                                              \
-		cpu->fs = FS_DIRTY;                                                            \
-	NEXT();
-#define FRD_RESULT(meaning)                                                                    \
-	meaning;                                                                               \
-	cpu->fs = FS_DIRTY;                                                                    \
-	NEXT();
-
-#define SEM_FP(name, meaning)                                                                  \
-	L_##name: FP_CHECK();                                                                  \
-	FP_RESULT(meaning)
-#define SEM_FP_RM(name, meaning)                                                               \
-	L_##name: FP_CHECK();                                                                  \
-	FP_ROUNDING();                                                                         \
-	FP_RESULT(meaning)
-#define SEM_FRD(name, meaning)                                                                 \
-	L_##name: FP_CHECK();                                                                  \
-	FRD_RESULT(meaning)
-#define SEM_FRD_RM(name, meaning)                                                              \
-	L_##name: FP_CHECK();                                                                  \
-	FP_ROUNDING();                                                                         \
-	FRD_RESULT(meaning)
-
 #include "engine/riscv/sem_int.def"
 #include "engine/riscv/sem_bit.def"
 #include "engine/riscv/sem_mem.def"

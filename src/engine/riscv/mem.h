@@ -37,7 +37,7 @@ bool riscv_check_block(struct riscv_cpu *cpu, uint64_t va);
 struct fetch_page {
 	const uint8_t *host;
 	uint64_t pa;
-	bool uniform;		/* all of it may be executed; else only what riscv_fetch_ok allows */
+	bool uniform;		/* all may be executed; else what riscv_fetch_ok allows */
 };
 
 bool riscv_fetch_page(struct riscv_cpu *cpu, uint64_t va, struct fetch_page *out);

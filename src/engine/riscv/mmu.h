@@ -13,7 +13,7 @@ enum satp_mode { SATP_BARE = 0, SATP_SV39 = 8, SATP_SV48 = 9, SATP_SV57 = 10 };
 struct mmu_page {
 	uint64_t pa;		/* of the address asked for */
 	uint64_t size;		/* of the page that holds it: a power of two */
-	bool dirty_write;	/* a write by the same privilege is allowed and needs no change to the PTE */
+	bool dirty_write;	/* that privilege may write, and the PTE stays as it is */
 };
 
 /*

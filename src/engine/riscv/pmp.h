@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Physical memory protection (Privileged 1.13, "Physical Memory Protection"): 16 entries, 4-byte grain. */
+/* Privileged 1.13, "Physical Memory Protection": 16 entries with a grain of 4 bytes. */
 #ifndef ENGINE_RISCV_PMP_H
 #define ENGINE_RISCV_PMP_H
 
