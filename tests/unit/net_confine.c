@@ -133,7 +133,7 @@ static void without_files(void **state)
 
 static void with_resolv_conf(void **state)
 {
-	char path[] = "/tmp/hospes-resolv-XXXXXX";
+	static char path[] = "/tmp/hospes-resolv-XXXXXX";
 	int fd = mkstemp(path);
 
 	if (!sandbox_landlock_abi()) {

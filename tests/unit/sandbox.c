@@ -41,6 +41,7 @@ static int in_child(void (*fn)(void))
 
 static const struct sandbox_rule rules[] = {
 	{ .nr = SYS_exit_group },
+	{ .nr = SYS_sigaltstack },	/* AddressSanitizer, before _exit() */
 	{ .nr = SYS_getpid },
 	{ .nr = SYS_close },
 	{ .nr = SYS_seccomp },
