@@ -6,9 +6,9 @@
  * sandbox_landlock(); start threads; seccomp as the first thing on each thread. None of
  * this can be taken back.
  *
- * Identity, no_new_privs, Landlock and seccomp belong to the calling thread and to what it
- * starts later (sandbox_drop_ids(): to the whole process), so the first four run before any
- * thread is started. Filters of one thread add up: the strictest answer counts.
+ * Capabilities, no_new_privs, Landlock and seccomp belong to the calling thread and to what it
+ * starts later (the identity: to the whole process), so all but seccomp come before any thread
+ * is started. Filters of one thread add up: the strictest answer counts.
  */
 #ifndef BASE_SANDBOX_H
 #define BASE_SANDBOX_H

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -164,7 +163,8 @@ static void not_root(void)
 static void capless(void)
 {
 	EXPECT(1, !sandbox_drop_caps(NULL));
-	EXPECT(2, setgroups(0, NULL) < 0 && errno == EPERM);
+	/* not the library's, which asks the same of threads that a sanitizer may have */
+	EXPECT(2, syscall(SYS_setgroups, 0, NULL) < 0 && errno == EPERM);
 }
 
 static void privileges_gone(void **state)
