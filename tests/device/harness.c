@@ -490,7 +490,8 @@ void queue_setup(struct driver *d, unsigned n, uint16_t size)
 	assert_in_range(size, 1, queue_max(d, n));
 	d->queues[n] = (struct dqueue){
 		.size = size,
-		.desc = rig_alloc(d->r, 16 * size, 16),
+		/* Room for one more behind the table, which no device may look at. */
+		.desc = rig_alloc(d->r, 16 * (size + 1), 16),
 		.avail = rig_alloc(d->r, 6 + 2 * size, 2),
 		.used = rig_alloc(d->r, 6 + 8 * size, 4),
 	};

@@ -327,6 +327,7 @@ static void msix_delivers(void **state)
 
 	driver_open(&d, r, PCI_RNG);
 	assert_int_equal(rig_read(r, d.msix + 12, 4), 1);	/* masked at first */
+	vector_set(&d, 0, 0x1000, 1, false);
 	vector_set(&d, 1, address, 0xfeedbeef, false);
 	assert_true(rig_read(r, d.msix + 16, 8) == address);
 	assert_int_equal(rig_read(r, d.msix + 26, 2), 0xfeed);

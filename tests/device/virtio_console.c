@@ -262,6 +262,25 @@ static void input_waits_for_the_guest(void **state)
 	}
 }
 
+/* What arrives during a pause waits in its channel and comes without a new doorbell. */
+static void input_during_a_pause(void **state)
+{
+	struct rig *r = *state;
+	struct driver d;
+
+	start(&d, r, PCI_CONSOLE);
+	send_control(&d, 1, OPEN, 1);
+	post(&d, RX1, 0, 64, D_WRITE);
+	ring_kick(&d, RX1);
+	rig_settle(r);
+	vm_pause(&r->vm);
+	assert_int_equal(write(r->peers[PCI_CONSOLE][PORT_AGENT], "late", 4), 4);
+	rig_settle(r);
+	assert_false(ring_has_used(&d, RX1));
+	vm_resume(&r->vm);
+	expect_input(&d, RX1, "late");
+}
+
 /* A driver that posts no control buffers hears each thing once when it does. */
 static void events_wait_for_buffers(void **state)
 {
@@ -349,6 +368,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(without_multiport, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(output_waits_for_the_peer, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(input_waits_for_the_guest, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(input_during_a_pause, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(events_wait_for_buffers, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(control_nonsense, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(unusable_buffers, rig_setup, rig_teardown),

@@ -74,6 +74,9 @@ static void status_bits_stay(void **state)
 		assert_int_equal(driver_status(&d), ACK_DRIVER | VIRTIO_S_FEATURES_OK);
 		rig_write(d.r, d.regs + accepted_sel[i], 4, 0);
 		rig_write(d.r, d.regs + accepted[i], 4, UINT32_MAX);
+		if (!d.mmio)
+			assert_int_equal(rig_read(d.r, d.regs + accepted[i], 4),
+					 (uint32_t)driver_offered(&d));
 		queue_setup(&d, 0, 8);
 		driver_set_status(&d, VIRTIO_S_DRIVER_OK);
 		driver_set_status(&d, VIRTIO_S_FAILED);
@@ -160,6 +163,29 @@ static void enabled_queues_are_fixed(void **state)
 		ring_kick(&d, 0);
 		ring_wait(&d, 0, &id, &len);
 		assert_int_equal(len, 16);
+	}
+}
+
+/* A queue left out at the start cannot be added, nor one taken away. */
+static void no_change_after_start(void **state)
+{
+	static const enum rig_place inputs[] = { PCI_INPUT, MMIO_INPUT };
+	struct driver d;
+
+	for (unsigned i = 0; i < ARRAY_LEN(inputs); i++) {
+		const unsigned enable = inputs[i] == PCI_INPUT ? 0x1c : 0x44;
+		const unsigned width = inputs[i] == PCI_INPUT ? 2 : 4;
+
+		driver_open(&d, *state, inputs[i]);
+		driver_start(&d, UINT64_MAX, 1, 8);
+		queue_setup(&d, 1, 8);
+		assert_int_equal(rig_read(d.r, d.regs + enable, width), 0);
+		queue_select(&d, 0);
+		rig_write(d.r, d.regs + enable, width, 0);
+		assert_int_equal(rig_read(d.r, d.regs + enable, width), 1);
+		driver_reset(&d);
+		queue_select(&d, 0);
+		assert_int_equal(rig_read(d.r, d.regs + enable, width), 0);
 	}
 }
 
@@ -311,6 +337,27 @@ static void *pause_vm(void *arg)
 	return NULL;
 }
 
+static void get_quiesced(void *arg)
+{
+	struct virtio **v = arg;
+
+	if ((*v)->quiesced)
+		*v = NULL;
+}
+
+/* Waits until the device knows of the safepoint; returns how many devices are not drained. */
+static unsigned wait_quiesced(struct rig *r, struct virtio *v)
+{
+	unsigned draining;
+
+	while (v)
+		loop_call(r->vm.loop, get_quiesced, &v);
+	pthread_mutex_lock(&r->vm.lock);
+	draining = r->vm.draining;
+	pthread_mutex_unlock(&r->vm.lock);
+	return draining;
+}
+
 /* The safepoint waits for what is in flight, lets it complete, and starts nothing new. */
 static void pause_waits(void **state)
 {
@@ -325,7 +372,9 @@ static void pause_waits(void **state)
 		driver_open(&d, r, slows[i]);
 		buf = hold(&d, 2);
 		assert_int_equal(pthread_create(&control, NULL, pause_vm, r), 0);
+		assert_int_equal(wait_quiesced(r, slow), 1);
 		slow_complete(slow);
+		assert_int_equal(wait_quiesced(r, slow), 1);
 		slow_complete(slow);
 		pthread_join(control, NULL);
 		assert_int_equal(*rig_ram(r, buf), 0xa5);
@@ -372,6 +421,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(selectors_out_of_range, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(absent_queues, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(enabled_queues_are_fixed, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(no_change_after_start, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(sweep_everything, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(reset_waits_pci, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(reset_waits_mmio, rig_setup, rig_teardown),

@@ -30,21 +30,24 @@ static void loop_of_all(struct driver *d, gpa_t buf)
 	ring_avail(d, 0, 3);
 }
 
+/* What lies behind the tables is in order, so that only the index is to blame. */
 static void next_out_of_range(struct driver *d, gpa_t buf)
 {
+	ring_desc(d, 0, SIZE, buf, 16, D_WRITE, 0);
 	ring_desc(d, 0, 0, buf, 16, D_WRITE | D_NEXT, SIZE);
 	ring_avail(d, 0, 0);
 }
 
 static void next_at_the_end(struct driver *d, gpa_t buf)
 {
+	ring_desc(d, 0, UINT16_MAX, buf, 16, D_WRITE, 0);
 	ring_desc(d, 0, 0, buf, 16, D_WRITE | D_NEXT, UINT16_MAX);
 	ring_avail(d, 0, 0);
 }
 
 static void head_out_of_range(struct driver *d, gpa_t buf)
 {
-	ring_desc(d, 0, 0, buf, 16, D_WRITE, 0);
+	ring_desc(d, 0, SIZE, buf, 16, D_WRITE, 0);
 	ring_avail(d, 0, SIZE);
 }
 
@@ -190,6 +193,7 @@ static void indirect_crosses_the_end(struct driver *d, gpa_t buf)
 static void indirect_next_out_of_table(struct driver *d, gpa_t buf)
 {
 	table_desc(d->r, buf, 0, buf + 64, 16, D_WRITE | D_NEXT, 2);
+	table_desc(d->r, buf, 2, buf + 64, 16, D_WRITE, 0);
 	indirect(d, buf, 32, 0);
 }
 
