@@ -16,6 +16,7 @@
 #include "dev/virtio/console.h"
 #include "dev/virtio/input.h"
 #include "dev/virtio/mmio.h"
+#include "dev/virtio/net.h"
 #include "dev/virtio/pci_transport.h"
 #include "dev/virtio/rng.h"
 #include "machine/virt/virt.h"
@@ -164,6 +165,26 @@ static int add_disks(struct virt *b, struct machine_cfg *cfg, struct pci_host *p
 	return rc;
 }
 
+static int add_nets(struct virt *b, struct machine_cfg *cfg, struct pci_host *pci, struct err *err)
+{
+	static const char *const names[MACHINE_MAX_NETS] = { "net0", "net1", "net2", "net3" };
+	int rc = 0;
+
+	for (unsigned i = 0; !rc && i < cfg->net_count; i++) {
+		struct machine_net *n = &cfg->nets[i];
+		struct virtio *v;
+
+		rc = check_slot("network", i, n->slot, err);
+		if (!rc)
+			rc = virtio_net_new(&v, b->vm, n->net, n->mac, names[i], err);
+		if (rc)
+			return rc;
+		n->net = NULL;
+		rc = virtio_pci_new(b->vm, pci, n->slot, v, err);
+	}
+	return rc;
+}
+
 static int add_agent_port(struct virt *b, struct machine_cfg *cfg, struct pci_host *pci,
 			  struct err *err)
 {
@@ -197,6 +218,8 @@ static int add_virtio(struct virt *b, struct machine_cfg *cfg, struct plic *plic
 		rc = add_agent_port(b, cfg, pci, err);
 	if (!rc)
 		rc = add_disks(b, cfg, pci, mmio, err);
+	if (!rc)
+		rc = add_nets(b, cfg, pci, err);
 	for (unsigned i = 0; !rc && i < VIRT_MMIO_SLOTS; i++)
 		rc = virtio_mmio_new(b->vm, VIRT_MMIO_BASE + i * VIRT_MMIO_SIZE,
 				     plic_line(plic, VIRT_IRQ_MMIO + i), mmio[i], err);
