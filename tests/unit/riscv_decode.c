@@ -64,7 +64,8 @@ static void test_round_trip(void **state)
 				assert_int_equal((uint32_t)in.imm, word);
 				continue;
 			}
-			assert_string_equal(insn_name(in.op), l->name);
+			if (word != 0x0100000f)		/* PAUSE is a FENCE */
+				assert_string_equal(insn_name(in.op), l->name);
 			assert_int_equal(in.size, 4);
 		}
 	}
@@ -76,6 +77,10 @@ static void test_disjoint(void **state)
 		for (unsigned b = a + 1; b < ARRAY_LEN(lines); b++) {
 			uint32_t common = lines[a].mask & lines[b].mask;
 
+			/* A hint is one word of the instruction behind it. */
+			if (lines[a].mask == UINT32_MAX && common == lines[b].mask &&
+			    !strcmp(lines[a].name, "pause") && !strcmp(lines[b].name, "fence"))
+				continue;
 			if ((lines[a].match & common) == (lines[b].match & common))
 				fail_msg("%s and %s overlap", lines[a].name, lines[b].name);
 		}
@@ -101,6 +106,7 @@ static void test_operands(void **state)
 		{ 0xc0102573, "csrrs", 10, 0, 0, 0, 0, 0xc01 },
 		{ 0x3403d073, "csrrwi", 32, 7, 0, 0, 0, 0x340 },
 		{ 0x0ff0000f, "fence", 32, 0, 0, 0, 0, 0xff },
+		{ 0x0100000f, "pause", 32, 0, 0, 0, 0, 0 },
 		{ 0x00052007, "flw", 0, 10, 0, 0, 0, 0 },		/* f0 is a register */
 	};
 

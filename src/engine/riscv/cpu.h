@@ -111,6 +111,9 @@ struct riscv_cpu {
 	uint64_t res_value;
 	unsigned res_size;
 
+	unsigned pauses;		/* PAUSEs and WRSs in close succession */
+	uint64_t paused_at;		/* icount of the last */
+
 	bool firmware;			/* built-in firmware in M-mode's place */
 	uint64_t mstatus;		/* without FS and SD */
 	uint64_t mip;			/* the bits software has set */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/riscv/sys.h"
 
+#include <sched.h>
+
 #include "base/bits.h"
 #include "engine/riscv/block.h"
 #include "engine/riscv/cpu.h"
@@ -114,12 +116,21 @@ enum sys_result riscv_sys_wfi(struct riscv_cpu *cpu, const struct insn *in)
 }
 
 /*
- * WRS may end its stall at any time, so it is a hint to the host's core: the store it waits
- * for is a few instructions away on another thread, or an interrupt's poll is.
+ * PAUSE, and WRS, which may end its stall at any time: the hart spins until another stores.
+ * At first that is a hint to the host's core. A hart that goes on spinning may wait for one
+ * whose thread waits for this very core, so it then lets others have it.
  */
-enum sys_result riscv_sys_wrs(struct riscv_cpu *cpu, const struct insn *in)
+enum sys_result riscv_sys_pause(struct riscv_cpu *cpu, const struct insn *in)
 {
-	__builtin_ia32_pause();
+	enum { SPIN_INSNS = 64, SPINS = 64 };
+
+	if (cpu->icount - cpu->paused_at > SPIN_INSNS)
+		cpu->pauses = 0;
+	cpu->paused_at = cpu->icount;
+	if (++cpu->pauses < SPINS)
+		__builtin_ia32_pause();
+	else
+		sched_yield();
 	return SYS_NEXT;
 }
 

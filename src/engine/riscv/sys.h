@@ -27,7 +27,7 @@ typedef enum sys_result riscv_sys_fn(struct riscv_cpu *cpu, const struct insn *i
 riscv_sys_fn riscv_sys_ecall, riscv_sys_ebreak, riscv_sys_fence_i;
 riscv_sys_fn riscv_sys_csrrw, riscv_sys_csrrs, riscv_sys_csrrc;
 riscv_sys_fn riscv_sys_csrrwi, riscv_sys_csrrsi, riscv_sys_csrrci;
-riscv_sys_fn riscv_sys_sret, riscv_sys_mret, riscv_sys_wfi, riscv_sys_wrs;
+riscv_sys_fn riscv_sys_sret, riscv_sys_mret, riscv_sys_wfi, riscv_sys_pause;
 riscv_sys_fn riscv_sys_sfence_vma, riscv_sys_sfence_order;
 riscv_sys_fn riscv_sys_cbo_inval, riscv_sys_cbo_clean, riscv_sys_cbo_zero;
 
