@@ -182,7 +182,9 @@ static void add_devices(struct rig *r)
 		.ecam = ECAM_BASE,
 		.mem32 = { MEM32_BASE, MEM32_BYTES },
 		.mem64 = { MEM64_BASE, MEM64_BYTES },
-		.intx = { { on_line, r, 0 }, { on_line, r, 1 }, { on_line, r, 2 }, { on_line, r, 3 } },
+		.intx = {
+			{ on_line, r, 0 }, { on_line, r, 1 }, { on_line, r, 2 }, { on_line, r, 3 },
+		},
 	};
 	struct err err;
 
@@ -210,7 +212,8 @@ struct rig *rig_new_with(struct virtio *(*make)(struct rig *r, void *arg), void 
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->changed, NULL);
 	assert_int_equal(vm_init(&r->vm, &fake, 10000000, &err), 0);
-	assert_int_equal(gmem_add(&r->vm.mem, RAM_BASE, RAM_BYTES, GMEM_RAM, "RAM", &r->ram, &err), 0);
+	assert_int_equal(gmem_add(&r->vm.mem, RAM_BASE, RAM_BYTES, GMEM_RAM, "RAM", &r->ram, &err),
+			 0);
 	assert_int_equal(gmem_add(&r->vm.mem, ROM_BASE, ROM_BYTES, GMEM_ROM, "ROM", NULL, &err), 0);
 	r->next_free = RAM_BASE;
 	r->next32 = MEM32_BASE;

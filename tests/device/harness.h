@@ -59,7 +59,7 @@ struct rig {
 	gpa_t next_free;		/* RAM handed out by rig_alloc() */
 	gpa_t next32, next64;		/* window space handed out to BARs */
 	struct virtio *devices[RIG_PLACES];
-	int peers[RIG_PLACES][2];	/* far ends of a console's port 0 and 1; [0]: of a network */
+	int peers[RIG_PLACES][2];	/* far ends of console ports; [0]: of a network */
 
 	pthread_mutex_t lock;		/* the fields below */
 	pthread_cond_t changed;
@@ -155,7 +155,8 @@ void driver_accept(struct driver *d, uint64_t features);
 void driver_negotiate(struct driver *d, uint64_t mask);
 
 void queue_select(struct driver *d, unsigned n);
-uint16_t queue_max(struct driver *d, unsigned n);	/* of the selected size register, before setup */
+/* The largest size of queue n, which it selects; before the queue is set up. */
+uint16_t queue_max(struct driver *d, unsigned n);
 /* Programs addresses and size as they stand in d->queues[n], then enables. */
 void queue_program(struct driver *d, unsigned n);
 /* Allocates rings and programs them. */

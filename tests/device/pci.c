@@ -99,7 +99,7 @@ static void all_of_config_written(void **state)
 	rng_works(&d);
 }
 
-/* ---- BARs ------------------------------------------------------------------------------------- */
+/* ---- BARs ----------------------------------------------------------------------------------- */
 
 static void place(struct rig *r, unsigned slot, unsigned n, uint64_t at)
 {
@@ -198,7 +198,7 @@ static void bars_over_each_other(void **state)
 	rng_works(&a);
 }
 
-/* ---- INTx --------------------------------------------------------------------------------------- */
+/* ---- INTx ----------------------------------------------------------------------------------- */
 
 static unsigned int_status(struct rig *r, unsigned slot)
 {
@@ -274,7 +274,7 @@ static void bus_mastering(void **state)
 	driver_reset(&d);
 }
 
-/* ---- MSI-X ---------------------------------------------------------------------------------------- */
+/* ---- MSI-X ---------------------------------------------------------------------------------- */
 
 static void vector_set(struct driver *d, unsigned n, uint64_t address, uint32_t data, bool masked)
 {
@@ -285,7 +285,9 @@ static void vector_set(struct driver *d, unsigned n, uint64_t address, uint32_t 
 
 static void msix_control(struct driver *d, uint16_t control)
 {
-	rig_write(d->r, pci_fn(d->place) + pci_find_cap(d->r, d->place, CAP_MSIX, 0) + 2, 2, control);
+	const unsigned cap = pci_find_cap(d->r, d->place, CAP_MSIX, 0);
+
+	rig_write(d->r, pci_fn(d->place) + cap + 2, 2, control);
 }
 
 /* Negotiates, gives queue 0 and the configuration a vector, starts. */
@@ -303,7 +305,8 @@ static void one_request(struct driver *d)
 	ring_desc(d, 0, 0, rig_alloc(d->r, 16, 1), 16, D_WRITE, 0);
 	ring_avail(d, 0, 0);
 	/* used_event: for this one, whether the one before was looked at or not */
-	ram_st16(rig_ram(d->r, d->queues[0].avail) + 4 + 2 * 8, (uint16_t)(d->queues[0].avail_idx - 1));
+	ram_st16(rig_ram(d->r, d->queues[0].avail) + 4 + 2 * 8,
+		 (uint16_t)(d->queues[0].avail_idx - 1));
 	ring_kick(d, 0);
 	rig_settle(d->r);
 }
@@ -407,7 +410,7 @@ static void msix_nonsense(void **state)
 	rng_works(&d);
 }
 
-/* ---- access to the BAR through configuration space ------------------------------------------------ */
+/* ---- access to the BAR through configuration space ------------------------------------------ */
 
 static void config_access(void **state)
 {

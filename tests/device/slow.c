@@ -30,7 +30,9 @@ static void slow_notify(struct virtio *v, unsigned n)
 		const unsigned at = (s->first + s->count) % SLOW_MAX;
 
 		s->held[at].head = s->chain.head;
-		s->held[at].byte = s->chain.in_count ? s->chain.iov[s->chain.out_count].iov_base : NULL;
+		s->held[at].byte = NULL;
+		if (s->chain.in_count)
+			s->held[at].byte = s->chain.iov[s->chain.out_count].iov_base;
 		s->count++;
 		virtio_get(v);
 	}

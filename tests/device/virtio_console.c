@@ -110,8 +110,8 @@ static void expect_input(struct driver *d, unsigned n, const char *text)
 
 	ring_wait(d, n, &id, &len);
 	assert_int_equal(len, strlen(text));
-	assert_memory_equal(rig_ram(d->r, ld_le64(rig_ram(d->r, d->queues[n].desc + 16 * id))), text,
-			    len);
+	assert_memory_equal(rig_ram(d->r, ld_le64(rig_ram(d->r, d->queues[n].desc + 16 * id))),
+			    text, len);
 }
 
 static void ports_carry_bytes(void **state)
@@ -250,7 +250,8 @@ static void input_waits_for_the_guest(void **state)
 		text[i] = (uint8_t)(i * 7 + i / 256);
 	start(&d, r, PCI_CONSOLE);
 	send_control(&d, 1, OPEN, 1);
-	assert_int_equal(write(r->peers[PCI_CONSOLE][PORT_AGENT], text, sizeof(text)), sizeof(text));
+	assert_int_equal(write(r->peers[PCI_CONSOLE][PORT_AGENT], text, sizeof(text)),
+			 sizeof(text));
 	while (at < sizeof(text)) {
 		const gpa_t buf = post(&d, RX1, 0, 100, D_WRITE);
 

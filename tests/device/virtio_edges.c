@@ -32,7 +32,7 @@ static struct chan *half_pair(struct rig *r, int *peer)
 static void refuse_console(struct rig *r)
 {
 	struct virtio_console_cfg cfg = {
-		.ports = { { .name = "a-port-name-of-64-bytes-is-one-more-than-fits-with-the-final-nul" } },
+		.ports[0].name = "a-port-name-of-64-bytes-is-one-more-than-fits-with-the-final-nul",
 		.port_count = 1,
 	};
 	struct virtio *v;
@@ -129,7 +129,7 @@ static void full_rings(void **state)
 	}
 }
 
-/* ---- the power key ---------------------------------------------------------------------------- */
+/* ---- the power key -------------------------------------------------------------------------- */
 
 static void press(void *v)
 {
@@ -161,11 +161,17 @@ static void event_buffer_too_small(void **state)
 	assert_true(ring_has_used(&d, 0));
 }
 
-/* ---- configuration changes ------------------------------------------------------------------------ */
+/* ---- configuration changes ------------------------------------------------------------------ */
 
 static void change(void *v)
 {
 	virtio_config_changed(v);
+}
+
+static unsigned generation_of(struct driver *d)
+{
+	return (unsigned)(d->mmio ? rig_read(d->r, d->regs + 0xfc, 4)
+				  : rig_read(d->r, d->regs + 0x15, 1));
 }
 
 static void configuration_changes(void **state)
@@ -184,31 +190,31 @@ static void configuration_changes(void **state)
 		loop_call(r->vm.loop, change, v);
 		assert_int_equal(rig_events(r), events);	/* nobody listens yet */
 		driver_start(&d, UINT64_MAX, 1, 8);
-		generation = (unsigned)(d.mmio ? rig_read(r, d.regs + 0xfc, 4)
-					       : rig_read(r, d.regs + 0x15, 1));
+		generation = generation_of(&d);
 		loop_call(r->vm.loop, change, v);
 		assert_int_equal(rig_events(r), events + 1);
 		assert_int_equal(d.mmio ? rig_read(r, d.regs + 0x60, 4) : rig_read(r, d.isr, 1), 2);
-		assert_int_equal(d.mmio ? rig_read(r, d.regs + 0xfc, 4) : rig_read(r, d.regs + 0x15, 1),
-				 generation + 1);
+		assert_int_equal(generation_of(&d), generation + 1);
 		driver_reset(&d);
 	}
 }
 
-/* ---- copies between a flat buffer and pieces -------------------------------------------------------- */
+/* ---- copies between a flat buffer and pieces ------------------------------------------------ */
 
 static void pieces(void **state)
 {
+	static const char text[] = "abcdefgh";
 	char a[3] = "abc", b[1] = "d", c[4] = "efgh", flat[9] = "--------";
 	const struct iovec iov[] = { { a, 3 }, { b, 1 }, { c, 4 } };
 
 	for (unsigned skip = 0; skip <= 9; skip++)
 		for (unsigned len = 0; len <= 9; len++) {
-			const unsigned left = skip < 8 ? 8 - skip : 0, expected = len < left ? len : left;
+			const unsigned left = skip < 8 ? 8 - skip : 0;
+			const unsigned expected = len < left ? len : left;
 
 			memset(flat, '-', 8);
 			assert_int_equal(iov_read(iov, 3, skip, flat, len), expected);
-			assert_memory_equal(flat, "abcdefgh" + skip, expected);
+			assert_memory_equal(flat, &text[skip], expected);
 			assert_memory_equal(flat + expected, "--------", 8 - expected);
 		}
 	assert_int_equal(iov_write(iov, 3, 2, "CDE", 3), 3);

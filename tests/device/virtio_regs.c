@@ -15,7 +15,7 @@ enum { ACK_DRIVER = VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER };
 static const enum rig_place rngs[] = { PCI_RNG, MMIO_RNG };
 static const enum rig_place slows[] = { PCI_SLOW, MMIO_SLOW };
 
-/* ---- status and features ---------------------------------------------------------------------- */
+/* ---- status and features -------------------------------------------------------------------- */
 
 static void no_start_without_features(void **state)
 {
@@ -102,7 +102,7 @@ static void selectors_out_of_range(void **state)
 	rng_works(&d);
 }
 
-/* ---- queues -------------------------------------------------------------------------------------- */
+/* ---- queues --------------------------------------------------------------------------------- */
 
 static void absent_queues(void **state)
 {
@@ -153,7 +153,9 @@ static void enabled_queues_are_fixed(void **state)
 		queue_setup(&d, 0, 8);
 		good = d.queues[0];
 		for (unsigned pass = 0; pass < 2; pass++) {
-			d.queues[0] = (struct dqueue){ .size = 3, .desc = 1, .avail = 2, .used = 3 };
+			d.queues[0] = (struct dqueue){
+				.size = 3, .desc = 1, .avail = 2, .used = 3,
+			};
 			queue_program(&d, 0);
 			driver_set_status(&d, driver_status(&d) | VIRTIO_S_DRIVER_OK);
 		}
@@ -189,7 +191,7 @@ static void no_change_after_start(void **state)
 	}
 }
 
-/* ---- every offset, every size ------------------------------------------------------------------------ */
+/* ---- every offset, every size --------------------------------------------------------------- */
 
 static void sweep(struct rig *r, gpa_t base, uint64_t bytes, uint64_t pattern)
 {
@@ -207,7 +209,9 @@ static void sweep(struct rig *r, gpa_t base, uint64_t bytes, uint64_t pattern)
 
 static void sweep_everything(void **state)
 {
-	static const uint64_t patterns[] = { UINT64_MAX, 0, 0x0f0f0f0f0f0f0f0f, 0x0004000200010008 };
+	static const uint64_t patterns[] = {
+		UINT64_MAX, 0, 0x0f0f0f0f0f0f0f0f, 0x0004000200010008,
+	};
 	struct rig *r = *state;
 	struct driver d;
 
@@ -232,7 +236,7 @@ static void sweep_everything(void **state)
 	}
 }
 
-/* ---- requests in flight ----------------------------------------------------------------------------------- */
+/* ---- requests in flight --------------------------------------------------------------------- */
 
 /* Starts the slow device with count requests of one byte each in flight; returns their buffer. */
 static gpa_t hold(struct driver *d, uint16_t count)
@@ -251,7 +255,7 @@ static gpa_t hold(struct driver *d, uint16_t count)
 	return buf;
 }
 
-/* The status reads nonzero until the last request is done; nothing is used after the reset began. */
+/* The status reads nonzero until the last request is done; nothing is used from then on. */
 static void reset_waits_pci(void **state)
 {
 	struct rig *r = *state;

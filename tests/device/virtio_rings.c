@@ -311,7 +311,7 @@ static void hostile_neighbours(void **state)
 	rng_works(&bad);
 }
 
-/* ---- the rings' own place and size ------------------------------------------------------------ */
+/* ---- the rings' own place and size ---------------------------------------------------------- */
 
 struct place_case {
 	const char *name;
@@ -330,8 +330,8 @@ static const struct place_case places_of_rings[] = {
 	{ "unaligned available ring", .size = SIZE, .avail = 1 },
 	{ "unaligned used ring", .size = SIZE, .used = 2 },
 	{ "rings at 0", .size = SIZE, .absolute = true },
-	{ "rings in ROM", .size = SIZE, .absolute = true, .desc = ROM_BASE, .avail = ROM_BASE + 1024,
-	  .used = ROM_BASE + 2048 },
+	{ "rings in ROM", .size = SIZE, .absolute = true, .desc = ROM_BASE,
+	  .avail = ROM_BASE + 1024, .used = ROM_BASE + 2048 },
 	{ "used ring in ROM", .size = SIZE, .absolute = true, .desc = RAM_BASE,
 	  .avail = RAM_BASE + 1024, .used = ROM_BASE + 2048 },
 	{ "rings in MMIO", .size = SIZE, .absolute = true, .desc = MMIO_BASE, .avail = MMIO_BASE,
@@ -410,8 +410,8 @@ static void longest_chains(void **state)
 	ring_wait(&d, 0, &id, &len);
 	assert_int_equal(len, SIZE);
 	for (uint16_t i = 0; i < VIRTQ_MAX_IOV; i++)
-		table_desc(d.r, table, i, buf + i, 1, D_WRITE | (i < VIRTQ_MAX_IOV - 1 ? D_NEXT : 0),
-			   (uint16_t)(i + 1));
+		table_desc(d.r, table, i, buf + i, 1,
+			   D_WRITE | (i < VIRTQ_MAX_IOV - 1 ? D_NEXT : 0), (uint16_t)(i + 1));
 	ring_desc(&d, 0, 0, table, 16 * VIRTQ_MAX_IOV, D_INDIRECT, 0);
 	ring_avail(&d, 0, 0);
 	ring_kick(&d, 0);
@@ -420,7 +420,7 @@ static void longest_chains(void **state)
 	assert_false(driver_status(&d) & VIRTIO_S_NEEDS_RESET);
 }
 
-/* ---- the same to each other model, on the queue that takes something from the driver ----------- */
+/* ---- the same to each other model, on the queue that takes something from the driver -------- */
 
 static void hostile_models(void **state)
 {

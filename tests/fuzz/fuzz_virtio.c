@@ -65,8 +65,10 @@ static gpa_t pick_address(struct machine *m)
 
 static uint32_t pick_length(struct machine *m)
 {
-	static const uint32_t special[] = { 0, 1, 7, 8, 16, 17, 512, 4096, 65536, 1 << 24, UINT32_MAX,
-					    UINT32_MAX & ~15U, 528, 32, 48, 1024 };
+	static const uint32_t special[] = {
+		0, 1, 7, 8, 16, 17, 512, 4096, 65536, 1 << 24, UINT32_MAX, UINT32_MAX & ~15U, 528, 32,
+		48, 1024,
+	};
 	const uint64_t choice = take(m, 1);
 
 	return choice < 224 ? special[choice % ARRAY_LEN(special)] : (uint32_t)take(m, 4);
@@ -98,7 +100,7 @@ static gpa_t pick_register(struct machine *m, const struct driver *d)
 	return choice == 14 ? ECAM_BASE + take(m, 4) % (1 << 28) : pick_address(m);
 }
 
-/* ---- steps ----------------------------------------------------------------------------------- */
+/* ---- steps ---------------------------------------------------------------------------------- */
 
 static void guest_write(struct machine *m, gpa_t gpa, unsigned size, uint64_t value)
 {
@@ -168,7 +170,7 @@ static void step_begin(struct machine *m)
 	const uint64_t mask = ~take(m, 1) | take(m, 1) << 28;
 	const unsigned status = d->mmio ? 0x70 : 0x14, width = d->mmio ? 4 : 1;
 
-	if (!d->regs || d->place == MMIO_EMPTY || (!d->mmio && !(rig_read(d->r, pci_fn(d->place) + 4, 2) & 2)))
+	if (d->place == MMIO_EMPTY)
 		return;
 	guest_write(m, d->regs + status, width, 0);
 	guest_write(m, d->regs + status, width, 3);

@@ -144,8 +144,8 @@ int pci_dev_add(struct pci_host *h, struct pci_dev *d, unsigned slot, const char
 		const struct pci_dev_cfg *cfg, struct err *err)
 {
 	if (!slot || slot >= PCI_SLOTS)
-		return err_set(err, -EINVAL, "%s: PCI slot %u is out of range (1 to %d)", name, slot,
-			       PCI_SLOTS - 1);
+		return err_set(err, -EINVAL, "%s: PCI slot %u is out of range (1 to %d)", name,
+			       slot, PCI_SLOTS - 1);
 	return add_function(h, d, slot, name, cfg, err);
 }
 

@@ -49,7 +49,7 @@ struct pci_dev_cfg {
 	uint8_t revision;
 	bool intx;			/* has an INTA pin */
 	uint16_t msix_vectors;		/* at most PCI_MAX_VECTORS; 0: no MSI-X */
-	uint8_t msix_bar;		/* a BAR of its own for table and PBA: left empty by the owner */
+	uint8_t msix_bar;		/* for table and PBA alone: left empty by the owner */
 };
 
 struct pci_bar {

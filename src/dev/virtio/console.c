@@ -28,7 +28,7 @@ enum {
 	QUEUE_SIZE = 128,
 	CHAINS_AT_A_TIME = 64,
 
-	CONFIG_BYTES = 12,		/* u16 columns, rows; u32 max_nr_ports; u32 emergency write */
+	CONFIG_BYTES = 12,		/* u16 columns, rows; u32 max_nr_ports, emerg_wr */
 	CONFIG_MAX_PORTS = 4,
 	CONTROL_BYTES = 8,		/* u32 port; u16 event; u16 value */
 	COPY_BYTES = 4096,
@@ -73,7 +73,7 @@ static unsigned rx_queue(unsigned port)
 	return port ? 2 * port + 2 : PORT0_RX;
 }
 
-/* ---- telling the guest ------------------------------------------------------------------------ */
+/* ---- telling the guest ---------------------------------------------------------------------- */
 
 static uint16_t event_value(const struct port *p, unsigned event)
 {
@@ -131,7 +131,7 @@ static void tell_guest(struct console *c)
 		virtio_break(&c->v, CONTROL_RX, why);
 }
 
-/* ---- what the guest tells ----------------------------------------------------------------------- */
+/* ---- what the guest tells ------------------------------------------------------------------- */
 
 static void port_ready(struct port *p)
 {
@@ -194,7 +194,7 @@ static void take_control(struct console *c)
 	tell_guest(c);
 }
 
-/* ---- data from the guest ----------------------------------------------------------------------- */
+/* ---- data from the guest -------------------------------------------------------------------- */
 
 /* Sends the chain from where it stopped; true: all of it is sent. */
 static bool send_chain(struct console *c, struct port *p)
@@ -241,7 +241,7 @@ static void transmit(struct console *c, struct port *p)
 		virtio_again(&c->v, n);
 }
 
-/* ---- the channels ------------------------------------------------------------------------------ */
+/* ---- the channels --------------------------------------------------------------------------- */
 
 static void port_drained(void *opaque)
 {
@@ -317,7 +317,7 @@ static const struct chan_ops port_chan_ops = {
 	.open = port_open,
 };
 
-/* ---- the device -------------------------------------------------------------------------------- */
+/* ---- the device ----------------------------------------------------------------------------- */
 
 static void console_get_config(struct virtio *v, uint32_t off, void *buf, uint32_t len)
 {
@@ -402,8 +402,9 @@ static int check_cfg(const char *name, const struct virtio_console_cfg *cfg, str
 {
 	for (unsigned i = 0; i < cfg->port_count; i++)
 		if (strlen(cfg->ports[i].name) >= VIRTIO_CONSOLE_NAME_BYTES)
-			return err_set(err, -EINVAL, "%s: the port name %s is too long (at most %d bytes)",
-				       name, cfg->ports[i].name, VIRTIO_CONSOLE_NAME_BYTES - 1);
+			return err_set(err, -EINVAL,
+				       "%s: the port name %s is too long (at most %d bytes)", name,
+				       cfg->ports[i].name, VIRTIO_CONSOLE_NAME_BYTES - 1);
 	return 0;
 }
 

@@ -99,7 +99,7 @@ static void input_set_config(struct virtio *v, uint32_t off, const void *buf, ui
 	}
 }
 
-/* ---- queues, loop thread ---------------------------------------------------------------------- */
+/* ---- queues, loop thread -------------------------------------------------------------------- */
 
 /* Sends what is left of a press, as far as the driver has posted buffers. */
 static void send_events(struct input *in)
@@ -171,7 +171,7 @@ void virtio_input_press_power(struct virtio *v)
 	send_events(in);
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life ----------------------------------------------------------------------------------- */
 
 static void input_reset(struct virtio *v)
 {

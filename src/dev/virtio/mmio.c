@@ -39,7 +39,7 @@ enum {
 enum {
 	MAGIC = 0x74726976,		/* "virt" */
 	VERSION = 2,
-	VENDOR = 0x554d4551,		/* small kernels accept only the one they were written for */
+	VENDOR = 0x554d4551,		/* small kernels accept no other */
 	INTERRUPT_QUEUE = 1,
 	INTERRUPT_CONFIG = 2,
 };

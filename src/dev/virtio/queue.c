@@ -273,7 +273,7 @@ bool virtq_publish(struct virtq *q)
 
 	if (!q->ready || old == now)
 		return false;
-	/* Partner: the driver's store of used_event or flags and load of idx; entries come before. */
+	/* Partner: the driver's store of used_event or flags and load of idx. */
 	store_ordered(q->used_host + RING_IDX, now);
 	q->signalled = now;
 	if (!q->event_idx)

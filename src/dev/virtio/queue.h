@@ -42,14 +42,14 @@ struct virtq {
 	uint8_t *desc_host, *avail_host, *used_host;
 	uint16_t next_avail, next_used, signalled;
 	bool event_idx, indirect;
-	bool ready;			/* the rings are valid; false: pop finds none, push is dropped */
+	bool ready;			/* false: pop finds none, push is dropped */
 	bool paused;			/* pop finds none (safepoint, bus mastering off) */
 };
 
 /* One request: what the driver lets the device read (out), then write (in). */
 struct virtq_chain {
-	uint16_t head;			/* may be in flight twice (driver's mistake): no index of yours */
-	unsigned out_count, in_count;	/* iov[0..out_count), iov[out_count..out_count + in_count) */
+	uint16_t head;			/* a hostile driver has it in flight twice */
+	unsigned out_count, in_count;	/* how many of iov, one after the other */
 	uint64_t out_bytes, in_bytes;	/* at most 2^32 together */
 	struct iovec iov[VIRTQ_MAX_IOV];
 };

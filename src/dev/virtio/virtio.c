@@ -101,7 +101,8 @@ void virtio_break(struct virtio *v, unsigned n, const char *why)
 		return;
 	v->broken = true;
 	stop_queues(v);
-	log_limited(&v->log, "%s: the driver made a mistake on queue %u: %s; the device needs a reset",
+	log_limited(&v->log,
+		    "%s: the driver made a mistake on queue %u: %s; the device needs a reset",
 		    v->name, n, why);
 	pthread_mutex_lock(&v->lock);
 	v->status |= VIRTIO_S_NEEDS_RESET;

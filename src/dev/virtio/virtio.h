@@ -72,17 +72,17 @@ struct virtio_ops {
 	enum virtio_id id;
 	uint64_t features;			/* offered beside the device-independent ones */
 	uint32_t config_size;			/* bytes of device configuration space */
-	/* [lock] Device configuration; off + len <= config_size. */
+	/* [lock] Device configuration; off + len <= config_size. set_config may be NULL. */
 	void (*get_config)(struct virtio *v, uint32_t off, void *buf, uint32_t len);
-	void (*set_config)(struct virtio *v, uint32_t off, const void *buf, uint32_t len); /* may be NULL */
+	void (*set_config)(struct virtio *v, uint32_t off, const void *buf, uint32_t len);
 	/* DRIVER_OK was set: v->features is final, enabled queues are ready. May be NULL. */
 	void (*start)(struct virtio *v);
 	/* Queue n was rung, the device started, or the VM resumed: process what queue n holds. */
 	void (*notify)(struct virtio *v, unsigned n);
 	/*
-	 * Forget the driver (start() may not have been called); the queues are stopped. Cancel requests in flight or let
-	 * them complete, then call virtio_reset_done(), at once or later: the reset ends when
-	 * that was called and virtio_put() has been called for each virtio_get().
+	 * Forget the driver (start() may not have been called); the queues are stopped. Cancel
+	 * requests in flight or let them complete, then call virtio_reset_done(), at once or
+	 * later: the reset ends when that was called and virtio_put() for each virtio_get().
 	 */
 	void (*reset)(struct virtio *v);
 	/* Frees the model, v within it. The loop does not run, v->lock is gone. */
@@ -108,7 +108,7 @@ struct virtio {
 
 	pthread_mutex_t lock;
 	pthread_cond_t reset_over;		/* with lock: resetting went false */
-	uint64_t features_offered;		/* set before the VM starts: ops->features and ours */
+	uint64_t features_offered;		/* before the VM starts: ops->features and ours */
 	uint8_t status;				/* [lock] */
 	uint64_t driver_features;		/* [lock] as the driver writes them */
 	uint64_t features;			/* negotiated; fixed from FEATURES_OK to reset */
@@ -123,10 +123,10 @@ struct virtio {
 	struct loop_task task;
 	bool running;				/* [loop] between start and reset */
 	bool broken;				/* [loop] */
-	bool model_resetting;			/* [loop] between ops->reset and virtio_reset_done() */
+	bool model_resetting;			/* [loop] from ops->reset to virtio_reset_done() */
 	bool reset_begun;			/* [loop] from ops->reset until the reset ends */
-	bool paused;				/* [loop] no queue may be popped: safepoint, DMA off */
-	bool quiesced;				/* [loop] the VM is at its safepoint, or on its way */
+	bool paused;				/* [loop] no queue is popped: safepoint, DMA off */
+	bool quiesced;				/* [loop] the VM is at its safepoint or soon will be */
 	bool drain_owed;			/* [loop] vm_dev_drained() is still to be called */
 	unsigned in_flight;			/* [loop] requests begun; see virtio_get/put */
 	struct dev dev;
