@@ -6,6 +6,8 @@
 #include "vm.h"
 
 #define VA 0x1000000000ull
+#define FREE_RAM 0x80400000ull		/* far behind the program */
+#define MEGAPAGE 0x200000ull
 
 static uint32_t page[PAGE / 4] __attribute__((aligned(4096)));
 static uint64_t other[PAGE / 8] __attribute__((aligned(4096)));
@@ -371,6 +373,36 @@ static void fences(void)
 	CHECK(vm_access(MODE_S, OP_LD, VA + PAGE, 0), LOAD_PAGE);
 }
 
+/* One fence at any address of a superpage is enough for all of it, however many there are */
+static void superpage_fences(void)
+{
+	static const uint64_t offsets[] = {0, 0x1008, 0xff000, 0x1ffff8};
+	volatile uint64_t *a = (volatile uint64_t *)FREE_RAM;
+	volatile uint64_t *b = (volatile uint64_t *)(FREE_RAM + MEGAPAGE);
+
+	for (unsigned o = 0; o < 4; o++) {
+		a[offsets[o] / 8] = 100 + o;
+		b[offsets[o] / 8] = 200 + o;
+	}
+	/* Neighbours, and one far away */
+	const uint64_t va[] = {VA, VA + MEGAPAGE, VA + 3 * MEGAPAGE, VA + 512 * MEGAPAGE};
+	bool swapped[4] = {false};
+
+	for (unsigned p = 0; p < 4; p++)
+		vm_map(va[p], FREE_RAM, RW | AD, 1);
+	for (unsigned round = 0; round < 16; round++) {
+		unsigned change = round * 7 % 4;
+		uint64_t fence_at = va[change] + offsets[round % 4] / 2;
+
+		for (unsigned p = 0; p < 4; p++)
+			for (unsigned o = 0; o < 4; o++)
+				READS(va[p] + offsets[o], (swapped[p] ? 200 : 100) + o);
+		swapped[change] = !swapped[change];
+		*vm_entry(va[change], 1) = PTE_PPN(swapped[change] ? b : a) | RW | AD | V;
+		__asm__ volatile("sfence.vma %0" :: "r"(fence_at) : "memory");
+	}
+}
+
 static void address_spaces(const struct scheme *s)
 {
 	uint64_t *a, *b, asid_bits;
@@ -451,6 +483,8 @@ void test_main(void)
 		accessed_dirty();
 		crossing();
 		fences();
+		vm_init(s);
+		superpage_fences();
 		address_spaces(s);
 		satp_values();
 		code(s);

@@ -77,6 +77,7 @@ test_main:
 	HOLDS(medeleg, 0xb1ff & ~(1 << 0 | 1 << 9))
 	HOLDS(medeleg, 1 << 9)
 	HOLDS(mideleg, 0x222)
+	ZERO(mideleg, 0xc111)
 	HOLDS(mie, 0xaaa)
 	ZERO(mie, 0xffff & ~0xaaa & ~0x2000 & ~0x1444)
 	HOLDS(mip, 0x222)
