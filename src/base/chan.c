@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -309,13 +310,28 @@ int chan_new(struct chan **out, struct loop *loop, int fd, struct err *err)
 	return 0;
 }
 
+/* The last words: while the peer takes some of them every now and then, all of them. */
+static void write_rest(struct chan *c)
+{
+	struct pollfd p = { .fd = c->w.fd, .events = POLLOUT };
+	int n;
+
+	while (pump_out(c, CHAN_OUT_BYTES) == -EAGAIN) {
+		do {
+			n = poll(&p, 1, CHAN_PATIENCE_MS);
+		} while (n < 0 && errno == EINTR);
+		if (n <= 0)
+			return;
+	}
+}
+
 void chan_free(struct chan *c)
 {
 	if (!c)
 		return;
 	loop_task_cancel(c->loop, &c->task);
 	if (c->w.fd >= 0) {
-		pump_out(c, CHAN_OUT_BYTES);
+		write_rest(c);
 		loop_fd_del(c->loop, &c->w);
 		close(c->w.fd);
 	}

@@ -21,7 +21,10 @@
 
 #include "base/loop.h"
 
-enum { CHAN_OUT_BYTES = 1 << 20 };
+enum {
+	CHAN_OUT_BYTES = 1 << 20,
+	CHAN_PATIENCE_MS = 2000,	/* how long chan_free() waits for a peer that takes nothing */
+};
 
 struct chan;
 
@@ -47,8 +50,8 @@ int chan_new(struct chan **out, struct loop *loop, int fd, struct err *err);
 void chan_attach(struct chan *c, const struct chan_ops *ops, void *opaque);
 
 /*
- * Writes what the descriptor takes without waiting, and closes it. On the loop's thread or
- * while it does not run; no other thread uses c any more. NULL is fine.
+ * Writes what waits, until the peer has taken nothing for CHAN_PATIENCE_MS, and closes the
+ * descriptor. While the loop does not run; no other thread uses c any more. NULL is fine.
  */
 void chan_free(struct chan *c);
 

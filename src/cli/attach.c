@@ -243,6 +243,9 @@ static void serve_output(struct attach *a, short ready)
 /* What came back from poll(). False: the supervisor is gone and all it said is passed on. */
 static bool serve(struct attach *a, const struct pollfd fds[SLOTS])
 {
+	/* Was looked at, and had nothing to say. */
+	bool silent = fds[CONSOLE].events & POLLIN && !fds[CONSOLE].revents;
+
 	if (fds[SIGNALS].revents)
 		on_signal(a);
 	if (fds[INPUT].revents)
@@ -255,8 +258,8 @@ static bool serve(struct attach *a, const struct pollfd fds[SLOTS])
 	if (fds[CONTROL].revents)
 		vmprocess_read_events(a->vm);
 	/* Its end of the console may live on in a process that it leaves behind. */
-	return !fds[PROCESS].revents || fds[CONTROL].revents ||
-	       fds[CONSOLE].revents & (POLLIN | POLLHUP) || waits(&a->out);
+	return !fds[PROCESS].revents || fds[CONTROL].revents || waits(&a->out) ||
+	       (a->vm->console >= 0 && !silent);
 }
 
 int attach_signals(int *fd, struct err *err)

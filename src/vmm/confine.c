@@ -42,7 +42,7 @@ static const struct sandbox_rule process_rules[] = {
 	ALLOW(seccomp), ALLOW(epoll_create1), ALLOW(eventfd2), ALLOW(io_uring_setup),
 	ALLOW(io_uring_register), ALLOW(newfstatat), ALLOW(statx), ALLOW(getsockopt), ALLOW(ioctl), ALLOW(prlimit64),
 	ALLOW(sched_getaffinity), ALLOW(sched_setaffinity), ALLOW(sysinfo), ALLOW(uname),
-	ALLOW(geteuid), ALLOW(getuid), ALLOW(readlink),
+	ALLOW(geteuid), ALLOW(getuid), ALLOW(readlink), ALLOW(poll),
 };
 
 static const struct sandbox_rule vcpu_rules[] = {
@@ -51,8 +51,8 @@ static const struct sandbox_rule vcpu_rules[] = {
 
 static const struct sandbox_rule loop_rules[] = { EVERY_THREAD, LOOP_IO };
 
-/* Ends the VM too: drains what is in flight, closes the ring. */
-static const struct sandbox_rule control_rules[] = { EVERY_THREAD, LOOP_IO };
+/* Ends the VM too: drains what is in flight (poll: chan_free()), closes the ring. */
+static const struct sandbox_rule control_rules[] = { EVERY_THREAD, LOOP_IO, ALLOW(poll) };
 
 static const struct {
 	const struct sandbox_rule *rules;

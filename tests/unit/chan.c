@@ -390,6 +390,49 @@ static void free_writes_what_waits(void **state)
 	close(s[1]);
 }
 
+struct reader {
+	int fd;
+	size_t got;
+};
+
+/* Takes little at a time. */
+static void *read_to_the_end(void *arg)
+{
+	struct reader *r = arg;
+	char buf[100];
+	ssize_t n;
+
+	while ((n = read(r->fd, buf, sizeof(buf))) > 0)
+		r->got += (size_t)n;
+	return NULL;
+}
+
+static void free_waits_for_a_slow_reader(void **state)
+{
+	static const uint8_t zeroes[CHAN_OUT_BYTES];
+	int s[2], small = 4096;
+	struct reader reader;
+	pthread_t thread;
+	struct chan *chan;
+	struct loop *loop;
+	struct err err;
+
+	alarm(DEADLINE_S);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s), 0);
+	assert_int_equal(setsockopt(s[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+	assert_int_equal(loop_new(&loop, 0, &err), 0);
+	assert_int_equal(chan_new(&chan, loop, s[0], &err), 0);
+	chan_write(chan, zeroes, sizeof(zeroes));
+	reader = (struct reader){ .fd = s[1] };
+	assert_int_equal(pthread_create(&thread, NULL, read_to_the_end, &reader), 0);
+	chan_free(chan);
+	loop_free(loop);
+	pthread_join(thread, NULL);
+	assert_int_equal(reader.got, sizeof(zeroes));
+	close(s[1]);
+	alarm(0);
+}
+
 static void files_serve_too(void **state)
 {
 	char path[] = "/tmp/hospes-test-chan.XXXXXX";
@@ -450,6 +493,7 @@ int main(void)
 		cmocka_unit_test(hang_up_closes_the_channel),
 		cmocka_unit_test(hang_up_with_output_waiting),
 		cmocka_unit_test(free_writes_what_waits),
+		cmocka_unit_test(free_waits_for_a_slow_reader),
 		cmocka_unit_test(files_serve_too),
 		cmocka_unit_test(bad_descriptors_are_refused),
 	};
