@@ -52,6 +52,9 @@ check-tsan:
 
 fuzz:
 	@tools/setup build test
+	@$(MAKE) --no-print-directory all
+	@tests/isa/fuzz --hospes $(BUILD)/hospes --runtime $(BUILD)/tests/isa/fuzz_rt.elf \
+	  --count 100000
 	@tests/fuzz/run --seconds $(FUZZ_SECONDS)
 
 bench: all
