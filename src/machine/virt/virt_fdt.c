@@ -154,6 +154,7 @@ static void add_cpus(struct tree *t, const struct virt *b)
 		cell(t, "riscv,cboz-block-size", RISCV_CBO_BLOCK);
 		string(t, "mmu-type", "riscv,sv57");
 		begin(t, "interrupt-controller");
+		cell(t, "#address-cells", 0);
 		cell(t, "#interrupt-cells", 1);
 		prop(t, "interrupt-controller", "", 0);
 		string(t, "compatible", "riscv,cpu-intc");
