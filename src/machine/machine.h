@@ -26,8 +26,8 @@ enum { MACHINE_MAX_DISKS = 16, MACHINE_MAX_NETS = 4, MACHINE_MAX_PFLASH = 2 };
  *	pflash[0] without it	EFI firmware in S-mode under the built-in SBI; kernel, initrd and
  *				command line reach it through fw_cfg
  *	kernel alone		a Linux Image, a raw binary (U-Boot for S-mode, for instance: at
- *				RAM + 2 MiB) or an ELF file, in S-mode under the built-in SBI; but an
- *				ELF file with a symbol tohost, or linked within the first 2 MiB of
+ *				RAM + 2 MiB) or an ELF file, in S-mode under the built-in SBI; but
+ *				an ELF file with a symbol tohost, or linked within the first 2 MiB of
  *				RAM, is a program for the bare machine and runs as firmware
  *
  * PCI slots 1 to 3 are the board's (power key, entropy, agent's port), 4 to 31 are free for

@@ -185,7 +185,8 @@ static void buffer_confirm(struct flash *f, uint8_t cmd)
 		return;
 	}
 	for (unsigned i = 0; f->cfg.writable && i < f->buffered; i++)
-		program(f, f->buffer_off[i], f->buffer_size[i], ld_le32(f->buffer + i * FLASH_WIDTH));
+		program(f, f->buffer_off[i], f->buffer_size[i],
+			ld_le32(f->buffer + i * FLASH_WIDTH));
 	command_done(f, f->cfg.writable ? 0 : STATUS_PROGRAM_FAILED | STATUS_LOCKED);
 }
 

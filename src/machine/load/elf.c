@@ -47,7 +47,8 @@ static int check_header(const struct load_file *f, const Elf64_Ehdr *h, struct e
 
 	if (machine != EM_RISCV)
 		return err_set(err, -ENOEXEC, "%s: is a program for %s, but the machine is "
-			       "riscv64; name one built for riscv64", f->name, machine_name(machine));
+			       "riscv64; name one built for riscv64", f->name,
+			       machine_name(machine));
 	if (h->e_ident[EI_CLASS] != ELFCLASS64 || h->e_ident[EI_DATA] != ELFDATA2LSB)
 		return err_set(err, -ENOEXEC, "%s: is a 32-bit or big-endian RISC-V program, but "
 			       "the machine is riscv64; name one built for riscv64", f->name);
@@ -79,9 +80,12 @@ static int add_segment(struct load_elf *elf, const struct load_file *f, const El
 		return damaged(f, "a segment lies outside the address space", err);
 	if (elf->count == LOAD_ELF_SEGMENTS)
 		return damaged(f, "too many segments", err);
-	for (unsigned i = 0; i < elf->count; i++)
-		if (ranges_overlap(elf->segments[i].paddr, elf->segments[i].memsz, s.paddr, s.memsz))
+	for (unsigned i = 0; i < elf->count; i++) {
+		const struct load_segment *o = &elf->segments[i];
+
+		if (ranges_overlap(o->paddr, o->memsz, s.paddr, s.memsz))
 			return damaged(f, "two segments overlap", err);
+	}
 	if (!elf->count || s.paddr < elf->low)
 		elf->low = s.paddr;
 	if (s.paddr + s.memsz > elf->high)

@@ -20,7 +20,7 @@ struct load_file {
 	uint64_t size;		/* bytes, when it was opened */
 };
 
-/* Takes note of fd. -EINVAL: neither a regular file nor a block device, or empty; fstat(2)'s errors. */
+/* Takes note of fd. -EINVAL: no regular file nor block device, or empty; fstat(2)'s errors. */
 int load_file_open(struct load_file *f, int fd, const char *name, struct err *err);
 
 /* Reads exactly len bytes at off. -ENODATA: the file ends before; pread(2)'s errors. */

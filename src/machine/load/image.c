@@ -32,7 +32,8 @@ static const struct wrong {
 	const char *magic;
 	const char *what;	/* "... is " what */
 } wrongs[] = {
-	{ 56, 4, "ARM\x64", "a kernel for arm64, but the machine is riscv64; name one for riscv64" },
+	{ 56, 4, "ARM\x64", "a kernel for arm64, but the machine is riscv64; "
+			      "name one for riscv64" },
 	{ 0x202, 4, "HdrS", "a kernel for x86, but the machine is riscv64; name one for riscv64" },
 	{ 36, 4, "\x18\x28\x6f\x01", "a kernel for arm, but the machine is riscv64; "
 				      "name one for riscv64" },
@@ -47,7 +48,8 @@ static const struct wrong {
 	{ 0, 7, "!<arch>", "an archive or a Debian package; unpack it first" },
 	{ 0, 6, "070701", "a cpio archive (an initrd?), not a kernel" },
 	{ 0, 3, "#!/", "a script, not a kernel" },
-	{ 0, 2, "MZ", "an EFI program, but no Linux kernel for riscv64, or cut short; get it again" },
+	{ 0, 2, "MZ", "an EFI program, but no Linux kernel for riscv64, or cut short; "
+		       "get it again" },
 };
 
 static int check_not_wrong(const struct load_file *f, const uint8_t *head, uint64_t len,

@@ -29,8 +29,8 @@ struct load_image {
 	enum load_kind kind;
 	uint64_t data_off, data_len;	/* in the file: the image or its gzip'd form */
 	uint64_t text_offset;		/* Linux only */
-	gpa_t low, high;		/* memory it takes: [low, high); ELF at once, else load_image_place() */
-	gpa_t entry;			/* likewise */
+	/* Known at once for ELF, else from load_image_place() on: the memory it takes, the start. */
+	gpa_t low, high, entry;
 	struct load_elf elf;		/* ELF only */
 };
 

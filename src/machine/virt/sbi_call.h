@@ -66,7 +66,7 @@ enum { SBI_PMU_CYCLE = 0, SBI_PMU_INSTRET = 2, SBI_PMU_FIRST_FW = 3, SBI_PMU_COU
 struct sbi_counter {
 	bool used, running;
 	unsigned event;			/* firmware counters: the event's code */
-	uint64_t value;			/* firmware: running: added to the event's total, modulo 2^64 */
+	uint64_t value;			/* firmware: while running, plus the event's total */
 };
 
 struct sbi_hart {

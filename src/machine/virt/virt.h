@@ -59,7 +59,8 @@
 #define VIRT_PCI_MEM32_BASE	UINT64_C(0x40000000)
 #define VIRT_PCI_MEM32_SIZE	UINT64_C(0x40000000)
 #define VIRT_RAM_BASE		UINT64_C(0x80000000)
-#define VIRT_PCI_MEM64_SIZE	UINT64_C(0x400000000)	/* at the next multiple of its size past RAM */
+/* At the next multiple of its size past RAM. */
+#define VIRT_PCI_MEM64_SIZE	UINT64_C(0x400000000)
 
 /* A payload for S-mode lies this far into RAM, where firmware would leave room for itself. */
 #define VIRT_PAYLOAD_OFFSET	UINT64_C(0x200000)

@@ -146,8 +146,8 @@ static int add_disks(struct virt *b, struct machine_cfg *cfg, struct pci_host *p
 		struct virtio *v;
 
 		if (d->mmio && (d->slot >= VIRT_MMIO_SLOTS || mmio[d->slot]))
-			return err_set(err, -EINVAL, "disk %u: virtio-mmio slot %u is taken or none; "
-				       "take a free one from 0 to %d", i, d->slot,
+			return err_set(err, -EINVAL, "disk %u: virtio-mmio slot %u is taken or "
+				       "none; take a free one from 0 to %d", i, d->slot,
 				       VIRT_MMIO_SLOTS - 1);
 		if (!d->mmio)
 			rc = check_slot("disk", i, d->slot, err);
@@ -226,7 +226,7 @@ static int add_virtio(struct virt *b, struct machine_cfg *cfg, struct plic *plic
 	return rc;
 }
 
-/* ---- the whole -------------------------------------------------------------------------------- */
+/* ---- the whole --------------------------------------------------------------------------- */
 
 /* Timers and inter-processor interrupts of M-mode; the built-in SBI has no use for them. */
 static int add_aclint(struct virt *b, struct err *err)
