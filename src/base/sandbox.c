@@ -48,7 +48,7 @@ int sandbox_no_new_privs(struct err *err)
 	return 0;
 }
 
-/* ---- Landlock -------------------------------------------------------------------------- */
+/* ---- Landlock ---------------------------------------------------------------------------- */
 
 /*
  * The kernel's structure with the fields of version 6. Build machines may have older headers;
@@ -125,7 +125,7 @@ int sandbox_landlock(const char *const *readable, size_t n, unsigned flags, stru
 	return rc;
 }
 
-/* ---- seccomp --------------------------------------------------------------------------- */
+/* ---- seccomp ----------------------------------------------------------------------------- */
 
 static uint32_t scmp_action(enum sandbox_action action)
 {

@@ -29,7 +29,7 @@ int sandbox_drop_caps(struct err *err);
 /* exec gains nothing any more; no core dump; no process of the same user may look inside. */
 int sandbox_no_new_privs(struct err *err);
 
-/* ---- Landlock -------------------------------------------------------------------------- */
+/* ---- Landlock ---------------------------------------------------------------------------- */
 
 enum sandbox_landlock_flags {
 	SANDBOX_NO_TCP = 1,	/* no TCP bind or connect (kernels from 6.7) */
@@ -47,7 +47,7 @@ int sandbox_landlock_abi(void);
  */
 int sandbox_landlock(const char *const *readable, size_t n, unsigned flags, struct err *err);
 
-/* ---- seccomp --------------------------------------------------------------------------- */
+/* ---- seccomp ----------------------------------------------------------------------------- */
 
 enum sandbox_action {
 	SANDBOX_ALLOW,
@@ -57,7 +57,7 @@ enum sandbox_action {
 
 enum sandbox_cmp {
 	SANDBOX_ANY,		/* no comparison: ends the list of args */
-	SANDBOX_EQ,		/* arg == value, all 64 bits: an int argument with rubbish above does not match */
+	SANDBOX_EQ,		/* arg == value, all 64 bits: an int with rubbish above differs */
 	SANDBOX_MASKED,		/* (arg & mask) == value */
 };
 

@@ -26,7 +26,7 @@ enum {
 
 /* The header's fields (virtio 1.2 §5.1.6); struct net_hdr in net/offload.h holds them decoded. */
 enum {
-	NET_HDR_NEEDS_CSUM = 1,		/* flags: sum from csum_start on, put at csum_start + csum_offset */
+	NET_HDR_NEEDS_CSUM = 1,		/* flags: sum from csum_start on; goes to csum_offset */
 	NET_HDR_DATA_VALID = 2,		/* flags: the checksum is known to be right */
 	NET_GSO_NONE = 0,
 	NET_GSO_TCPV4 = 1,
@@ -59,7 +59,7 @@ struct net_ops {
 	/* One frame, header first, copied before it returns. 0, or -EAGAIN: try after tx_ready. */
 	int (*tx)(struct net *n, const struct iovec *iov, unsigned niov);
 	void (*rx_ready)(struct net *n);	/* the client has room again */
-	void (*offloads_changed)(struct net *n);	/* n->offloads is new; NULL: nothing to do */
+	void (*offloads_changed)(struct net *n);	/* n->offloads is new; may be NULL */
 	void (*close)(struct net *n);		/* frees n */
 };
 
@@ -69,7 +69,7 @@ struct net {
 	const struct net_client *client;	/* NULL: frames are dropped */
 	void *client_opaque;
 	unsigned caps;				/* enum net_offloads: taken by tx, possible in rx */
-	uint16_t mtu;				/* of the network behind it, without the Ethernet header */
+	uint16_t mtu;				/* of the network behind it: IP packets */
 	bool up;				/* the cable is in */
 	unsigned offloads;			/* of caps: what the client accepts in rx */
 };

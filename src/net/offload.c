@@ -212,7 +212,8 @@ static void tcp_csum(const struct net_pkt *p, uint8_t *frame)
 	uint8_t *csum = frame + p->l4 + TCP_CSUM;
 
 	st_be16(csum, 0);
-	st_be16(csum, (uint16_t)~net_csum(frame + p->l4, p->end - p->l4, net_csum_pseudo(p, frame)));
+	st_be16(csum, (uint16_t)~net_csum(frame + p->l4, p->end - p->l4,
+					  net_csum_pseudo(p, frame)));
 }
 
 static void ipv4_csum(const struct net_pkt *p, uint8_t *frame)
@@ -223,7 +224,7 @@ static void ipv4_csum(const struct net_pkt *p, uint8_t *frame)
 	st_be16(ip + 10, (uint16_t)~net_csum(ip, p->l4 - p->l3, 0));
 }
 
-/* ---- segmentation -------------------------------------------------------------------------- */
+/* ---- segmentation ------------------------------------------------------------------------ */
 
 int net_split_begin(struct net_split *s, const struct net_hdr *h, const uint8_t *frame, size_t len)
 {
@@ -267,7 +268,7 @@ size_t net_split_next(struct net_split *s, uint8_t *out, size_t room)
 	return p.end;
 }
 
-/* ---- fragmentation ------------------------------------------------------------------------- */
+/* ---- fragmentation ----------------------------------------------------------------------- */
 
 int net_frag_begin(struct net_split *s, uint32_t ident, size_t mtu, const uint8_t *frame,
 		   size_t len)

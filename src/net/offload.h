@@ -29,7 +29,7 @@ struct net_hdr {
 void net_hdr_get(struct net_hdr *h, const uint8_t buf[static NET_HDR_BYTES]);
 void net_hdr_put(const struct net_hdr *h, uint8_t buf[static NET_HDR_BYTES]);
 
-/* ---- values in network order --------------------------------------------------------- */
+/* ---- values in network order ------------------------------------------------------------- */
 
 static inline uint16_t ld_be16(const uint8_t *p)
 {
@@ -53,7 +53,7 @@ static inline void st_be32(uint8_t *p, uint32_t v)
 	st_be16(p + 2, (uint16_t)v);
 }
 
-/* ---- where things are in a frame ------------------------------------------------------- */
+/* ---- where things are in a frame --------------------------------------------------------- */
 
 /* Offsets from the frame's start. */
 struct net_pkt {
@@ -127,7 +127,7 @@ size_t net_frag_next(struct net_split *s, uint8_t *out, size_t room);
 
 /*
  * The other way about: frame is a TCP packet with a complete checksum that goes to a taker of
- * large segments. Fills in h and makes the checksum partial. False when it is none; nothing changes.
+ * large segments. Fills in h and makes the checksum partial. False, and no change, when it is none.
  */
 bool net_gso_mark(struct net_hdr *h, uint8_t *frame, size_t len, uint16_t gso_size);
 

@@ -70,7 +70,7 @@ static void die(struct net_user *u)
 	u->tx_blocked = false;
 }
 
-/* ---- towards the guest --------------------------------------------------------------------- */
+/* ---- towards the guest ------------------------------------------------------------------- */
 
 /* Whether a message is a frame, and in a form that the client has accepted. */
 static bool acceptable(const struct net_user *u, const uint8_t *msg, size_t len)
@@ -130,14 +130,14 @@ static void receive(struct net_user *u)
 
 		u->len[i] = m->msg_hdr.msg_flags & MSG_TRUNC ? 0 : m->msg_len;
 		if (!m->msg_len)
-			u->count = i;	/* the end of the stream; empty messages count as that too */
+			u->count = i;	/* the end; an empty message counts as that too */
 	}
 	deliver(u);
 	if (u->count < (unsigned)n)
 		die(u);
 }
 
-/* ---- from the guest ------------------------------------------------------------------------ */
+/* ---- from the guest ---------------------------------------------------------------------- */
 
 /* 0: sent, or lost with the peer (the loop will notice); -EAGAIN. */
 static int send_message(struct net_user *u, const struct iovec *iov, unsigned niov)
@@ -149,8 +149,8 @@ static int send_message(struct net_user *u, const struct iovec *iov, unsigned ni
 			return -EAGAIN;
 		if (errno != EINTR) {
 			if (errno != EPIPE && errno != ECONNRESET)
-				log_limited(&u->log, "network process: a frame was not taken (error %d)",
-					    errno);
+				log_limited(&u->log, "network process: a frame was lost "
+					    "(error %d)", errno);
 			return 0;
 		}
 	}
@@ -212,7 +212,7 @@ static void user_rx_ready(struct net *n)
 	watch(u);
 }
 
-/* ---- life ---------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------- */
 
 static void on_socket(struct loop_fd *w, unsigned events)
 {

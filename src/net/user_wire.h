@@ -28,7 +28,7 @@ enum {
 	WIRE_CONTROL_BYTES = 8,
 	WIRE_MIN = NET_HDR_BYTES + NET_ETH_BYTES,
 	WIRE_MAX = NET_HDR_BYTES + NET_MAX_FRAME,
-	WIRE_SOCKET_BYTES = 4 << 20,	/* asked of the kernel for each direction; it may give less */
+	WIRE_SOCKET_BYTES = 4 << 20,	/* asked of the kernel each way; it may give less */
 };
 
 #endif

@@ -31,7 +31,7 @@ static void start(struct driver *d, struct rig *r, enum rig_place place, uint64_
 	driver_start(d, mask, QUEUES, SIZE);
 }
 
-/* ---- towards the guest --------------------------------------------------------------------- */
+/* ---- towards the guest ------------------------------------------------------------------- */
 
 /* Posts receive buffer i of len bytes; the caller kicks. */
 static gpa_t post(struct driver *d, uint16_t i, uint32_t len)
@@ -41,6 +41,12 @@ static gpa_t post(struct driver *d, uint16_t i, uint32_t len)
 	ring_desc(d, RX, i, buf, len, D_WRITE, 0);
 	ring_avail(d, RX, i);
 	return buf;
+}
+
+/* What descriptor i of the receive queue points to. */
+static uint8_t *buffer_of(struct driver *d, unsigned i)
+{
+	return rig_ram(d->r, ld_le64(rig_ram(d->r, d->queues[RX].desc + 16 * i)));
 }
 
 /* The network sends a frame of len bytes to mac, its payload a pattern from seed; header h. */
@@ -70,7 +76,7 @@ static size_t received(struct driver *d, uint8_t hdr[HDR], uint8_t *frame)
 		const uint8_t *buf;
 
 		ring_wait(d, RX, &id, &used);
-		buf = rig_ram(d->r, ld_le64(rig_ram(d->r, d->queues[RX].desc + 16 * id)));
+		buf = buffer_of(d, id);
 		if (!i) {
 			memcpy(hdr, buf, HDR);
 			count = ld_le16(hdr + 10);
@@ -166,8 +172,8 @@ static void merges_buffers(void **state)
 			assert_int_equal(used, n == 0 ? 111 : n == 1 ? 1 : 100);
 		}
 		/* num_buffers: its low byte is the last of descriptor 21, the high one follows */
-		assert_int_equal(*rig_ram(d.r, ld_le64(rig_ram(d.r, d.queues[RX].desc + 16 * 21)) + 5), 3);
-		assert_int_equal(*rig_ram(d.r, ld_le64(rig_ram(d.r, d.queues[RX].desc + 16 * 22))), 0);
+		assert_int_equal(buffer_of(&d, 21)[5], 3);
+		assert_int_equal(buffer_of(&d, 22)[0], 0);
 	}
 	free(frame);
 }
@@ -201,7 +207,7 @@ static void without_merging(void **state)
 	}
 }
 
-/* ---- from the guest ------------------------------------------------------------------------ */
+/* ---- from the guest ---------------------------------------------------------------------- */
 
 /* Offers a packet of len bytes (header included) as chain i, in pieces of piece bytes. */
 static void offer(struct driver *d, uint16_t i, const uint8_t *packet, uint32_t len, uint32_t piece)
@@ -353,7 +359,7 @@ static void full_backend(void **state)
 	free(packet);
 }
 
-/* ---- commands -------------------------------------------------------------------------------- */
+/* ---- commands ---------------------------------------------------------------------------- */
 
 static uint8_t command(struct driver *d, uint8_t class, uint8_t cmd, const void *data, uint32_t len)
 {
@@ -447,7 +453,7 @@ static void table_of_many(void **state)
 	assert_int_equal(rx_mode(&d, 0, 0), NET_CTRL_OK);
 	st_le32(tables, MANY);
 	assert_int_equal(command(&d, 1, 0, tables, 4 + 6 * MANY + 4), NET_CTRL_OK);
-	assert_true(reaches(&d, other));		/* more than are told apart: all of the kind */
+	assert_true(reaches(&d, other));		/* too many: all of the kind */
 	assert_false(reaches(&d, group));
 	st_le32(tables, 0);
 	assert_int_equal(command(&d, 1, 0, tables, 8), NET_CTRL_OK);
@@ -505,8 +511,8 @@ static void commands_refused(void **state)
 	for (unsigned class = 0; class < 8; class++)
 		for (unsigned cmd = 0; cmd < 8; cmd++)
 			for (uint32_t len = 7; len < 64; len += 19)
-				assert_int_equal(command(&d, (uint8_t)class, (uint8_t)cmd, junk, len),
-						 NET_CTRL_ERR);
+				assert_int_equal(command(&d, (uint8_t)class, (uint8_t)cmd, junk,
+							 len), NET_CTRL_ERR);
 	assert_int_equal(command(&d, 0, 0, junk, 0), NET_CTRL_ERR);
 	assert_int_equal(command(&d, 1, 0, junk, 3), NET_CTRL_ERR);
 	assert_int_equal(command(&d, 5, 0, junk, 8), NET_CTRL_ERR);
@@ -537,7 +543,7 @@ static void offloads(void **state)
 	}
 }
 
-/* ---- mistakes, and the end ------------------------------------------------------------------- */
+/* ---- mistakes, and the end --------------------------------------------------------------- */
 
 static void broken_then_well(struct driver *d, unsigned queue)
 {
@@ -593,7 +599,7 @@ static void mistakes(void **state)
 	broken_then_well(&d, CTRL);
 
 	start(&d, r, PCI_NET, UINT64_MAX);
-	post(&d, 0, BUF);						/* a good one, then a bad one */
+	post(&d, 0, BUF);				/* a good one, then a bad one */
 	ring_desc(&d, RX, 1, 0, 100, D_WRITE, 0);
 	ring_avail(&d, RX, 1);
 	ring_kick(&d, RX);
@@ -653,7 +659,8 @@ static void bad_mac(void **state)
 
 	assert_int_equal(virtio_net_new(&v, &r->vm, &net, group, "net9", &err), -EINVAL);
 	assert_non_null(strstr(err.msg, "net9: 33:33:00:00:00:01"));
-	assert_int_equal(virtio_net_new(&v, &r->vm, &net, (uint8_t [6]){ 0 }, "net9", &err), -EINVAL);
+	assert_int_equal(virtio_net_new(&v, &r->vm, &net, (uint8_t [6]){ 0 }, "net9", &err),
+			 -EINVAL);
 	assert_null(v);
 }
 

@@ -92,7 +92,8 @@ static void cut(struct parts *s, struct net_split *split,
 	while ((n = next(split, s->out, sizeof(s->out)))) {
 		struct net_pkt p;
 
-		if (n > limit || ++pieces > 65536 / 8 + 1 || !net_pkt_parse(&p, s->out, n) || p.end != n)
+		if (n > limit || ++pieces > 65536 / 8 + 1 || !net_pkt_parse(&p, s->out, n) ||
+		    p.end != n)
 			abort();
 	}
 	if (!pieces)

@@ -13,10 +13,11 @@ import time
 
 MAC = bytes.fromhex('525400123456')
 GUEST, GATEWAY, DNS = '10.0.2.15', '10.0.2.2', '10.0.2.3'
+GUEST6, GATEWAY6, DNS6 = 'fec0::15', 'fec0::2', 'fec0::3'
 HDR = 10
 DEADLINE = 20.0
 NEEDS_CSUM, DATA_VALID = 1, 2
-GSO_TCPV4 = 1
+GSO_TCPV4, GSO_TCPV6 = 1, 4
 CSUM, TSO4, TSO6 = 1, 2, 4
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 
@@ -66,7 +67,7 @@ class Packet:
             self.proto, self.src, self.dst = ip[6], ip[8:24], ip[24:40]
             self.more, self.offset = False, 0
             self.body = ip[40:40 + struct.unpack('!H', ip[4:6])[0]]
-        if self.proto in (6, 17) and not self.more and not self.offset:
+        if self.proto in (6, 17, 58) and not self.more and not self.offset:
             self.verify()
             self.sport, self.dport = struct.unpack('!HH', self.body[:4])
         if self.proto == 17 and not self.more and not self.offset:
@@ -141,6 +142,8 @@ class Net:
             p = self.recv()
             if p.kind == 0x0806:
                 self.arp(p)
+            elif p.proto == 58 and p.body[0] == 135:
+                self.neighbour(p)
             if match(p):
                 return p
             if p.kind != 0x0806:
@@ -152,13 +155,22 @@ class Net:
         if op == b'\0\1' and tpa == addr(GUEST):
             self.send(sha + MAC + bytes.fromhex('08060001080006040002') + MAC + tpa + sha + spa)
 
+    def icmp6(self, dst, body):
+        sum_ = ~csum(body, pseudo(addr(GUEST6), addr(dst), 58, len(body))) & 0xffff
+        self.send(self.ip(dst, 58, body[:2] + struct.pack('!H', sum_) + body[4:]))
+
+    def neighbour(self, p):
+        if p.body[8:24] == addr(GUEST6):
+            self.icmp6(socket.inet_ntop(socket.AF_INET6, p.src),
+                       struct.pack('!BBHI', 136, 0, 0, 6 << 28) + p.body[8:24] + b'\2\1' + MAC)
+
     def eth(self, kind):
         return b'\x52\x55' + addr(GATEWAY) + MAC + struct.pack('!H', kind)
 
     def ip(self, dst, proto, body, src=GUEST, frag=0, total=None):
         if ':' in dst:
-            src = 'fec0::15' if src == GUEST else src
-            return self.eth(0x86dd) + struct.pack('!IHBB', 6 << 28, len(body), proto, 64) + \
+            src = GUEST6 if src == GUEST else src
+            return self.eth(0x86dd) + struct.pack('!IHBB', 6 << 28, len(body), proto, 255) + \
                 addr(src) + addr(dst) + body
         self.ident += 1
         ip = struct.pack('!BBHHHBBH', 0x45, 0, total or 20 + len(body), self.ident & 0xffff, frag,
@@ -170,7 +182,7 @@ class Net:
 
     def udp(self, dst, dport, data, sport=5000, src=GUEST):
         body = struct.pack('!HHHH', sport, dport, 8 + len(data), 0) + data
-        source = addr('fec0::15' if ':' in dst and src == GUEST else src)
+        source = addr(GUEST6 if ':' in dst and src == GUEST else src)
         sum_ = ~csum(body, pseudo(source, addr(dst), 17, len(body))) & 0xffff
         self.send(self.ip(dst, 17, body[:6] + struct.pack('!H', sum_ or 0xffff) + body[8:], src))
 
@@ -202,7 +214,7 @@ class Tcp:
         size = 20 + len(options)
         body = struct.pack('!HHIIBBHHH', self.sport, self.dport, self.seq & 0xffffffff, self.ack,
                            size // 4 << 4, flags, 65535, 0, urgent) + options + data
-        source = addr('fec0::15' if ':' in self.dst else GUEST)
+        source = addr(GUEST6 if ':' in self.dst else GUEST)
         start = pseudo(source, addr(self.dst), 6, len(body))
         sum_ = start if partial else ~csum(body, start) & 0xffff
         self.net.send(self.net.ip(self.dst, 6, body[:16] + struct.pack('!H', sum_) + body[18:]),
@@ -238,7 +250,9 @@ class Tcp:
     def send(self, data, large=False):
         """In segments, or as large ones with partial checksums."""
         step = 40000 if large else self.mss
-        header = bytes([NEEDS_CSUM, GSO_TCPV4]) + struct.pack('<HHHH', 54, self.mss, 34, 16)
+        l4 = 54 if ':' in self.dst else 34
+        header = bytes([NEEDS_CSUM, GSO_TCPV6 if l4 == 54 else GSO_TCPV4]) + \
+            struct.pack('<HHHH', l4 + 20, self.mss, l4, 16)
         for at in range(0, len(data), step):
             self.segment(ACK | PSH, data[at:at + step], header=header if large else bytes(HDR),
                          partial=large)

@@ -84,7 +84,8 @@ static void sums(void **state)
 		buf[i] = (uint8_t)(i * 89 + 7);
 	for (size_t at = 0; at < 9; at++)
 		for (size_t len = 0; at + len <= sizeof(buf); len++)
-			assert_int_equal(net_csum(buf + at, len, 0xabcd), plain_sum(buf + at, len, 0xabcd));
+			assert_int_equal(net_csum(buf + at, len, 0xabcd),
+					 plain_sum(buf + at, len, 0xabcd));
 	memset(buf, 0xff, sizeof(buf));
 	assert_int_equal(net_csum(buf, sizeof(buf), 0xffff), 0xffff);
 	assert_int_equal(net_csum(buf, 0, 0), 0);
@@ -368,7 +369,7 @@ static void fragments_of_fragments(void **state)
 	assert_int_equal(net_frag_next(&s, out, sizeof(out)), 14 + 20 + 1480);
 	assert_int_equal(ld_be16(out + 20), 0x2000 | (100 + 185));
 	assert_int_equal(net_frag_next(&s, out, sizeof(out)), 14 + 20 + 36);
-	assert_int_equal(ld_be16(out + 20), 0x2000 | (100 + 370));	/* still not the last of all */
+	assert_int_equal(ld_be16(out + 20), 0x2000 | (100 + 370));	/* not the last of all */
 	assert_int_equal(net_frag_next(&s, out, sizeof(out)), 0);
 }
 

@@ -66,7 +66,7 @@ static bool sums_right(const uint8_t *f, size_t len)
 	       net_csum(f + p.l4, p.end - p.l4, net_csum_pseudo(&p, f)) == 0xffff;
 }
 
-/* ---- guard --------------------------------------------------------------------------------- */
+/* ---- guard ------------------------------------------------------------------------------- */
 
 static bool passes(uint32_t src, uint32_t dst, uint16_t dport)
 {
@@ -144,7 +144,8 @@ static void guard_mss(void **state)
 	struct guard *g = calloc(1, sizeof(*g));
 
 	for (size_t nops = 0; nops < 5; nops++) {
-		uint8_t l4[40] = { [12] = 7 << 4, [13] = NET_TCP_SYN | NET_TCP_URG, [19] = 9 }, f[200];
+		uint8_t l4[40] = { [12] = 7 << 4, [13] = NET_TCP_SYN | NET_TCP_URG, [19] = 9 };
+		uint8_t f[200];
 		size_t len;
 
 		st_be16(l4, (uint16_t)(7000 + nops));
@@ -176,7 +177,7 @@ static void guard_mss(void **state)
 	free(g);
 }
 
-/* ---- name server --------------------------------------------------------------------------- */
+/* ---- name server ------------------------------------------------------------------------- */
 
 static void dns_rewrites(void **state)
 {
@@ -214,7 +215,8 @@ static void dns_rewrites(void **state)
 static void dns_file(void **state)
 {
 	static const char text[] = "; a comment\n\nsearch a b\n  nameserver\t2001:db8::53  \n"
-				   "nameserver 192.0.2.1\r\nnameserver 192.0.2.2\nnameserver fe80::1%eth0\n";
+				   "nameserver 192.0.2.1\r\nnameserver 192.0.2.2\n"
+				   "nameserver fe80::1%eth0\n";
 	char path[] = "/tmp/hospes-resolv-XXXXXX";
 	struct dns *d = calloc(1, sizeof(*d));
 	int fd = mkstemp(path);
@@ -238,7 +240,7 @@ static void dns_file(void **state)
 	free(d);
 }
 
-/* ---- answers to forwarded datagrams ---------------------------------------------------------- */
+/* ---- answers to forwarded datagrams ------------------------------------------------------ */
 
 static void peers_find_back(void **state)
 {
@@ -275,10 +277,11 @@ static void peers_find_back(void **state)
 	free(t);
 }
 
-/* ---- reassembly -------------------------------------------------------------------------------- */
+/* ---- reassembly -------------------------------------------------------------------------- */
 
 /* Fragment from byte `from` (of 8) of a packet, identified by ident. */
-static size_t fragment(uint8_t *f, uint16_t ident, size_t from, const uint8_t *data, size_t n, bool more)
+static size_t fragment(uint8_t *f, uint16_t ident, size_t from, const uint8_t *data, size_t n,
+		       bool more)
 {
 	uint8_t *ip = f + 14;
 	size_t len = ipv4(f, GUEST, 0xc0000202, 250, data + from, n);
@@ -335,7 +338,7 @@ static void reassembles(void **state)
 	free(data);
 }
 
-/* ---- the queue to the monitor ------------------------------------------------------------------ */
+/* ---- the queue to the monitor ------------------------------------------------------------ */
 
 static size_t queued_size(uint32_t number)
 {

@@ -148,7 +148,9 @@ static void sends_whole_frames(void **state)
 static void takes_only_sound_frames(void **state)
 {
 	const struct net_hdr valid = { .flags = NET_HDR_DATA_VALID };
-	const struct net_hdr partial = { .flags = NET_HDR_NEEDS_CSUM, .csum_start = 34, .csum_offset = 16 };
+	const struct net_hdr partial = {
+		.flags = NET_HDR_NEEDS_CSUM, .csum_start = 34, .csum_offset = 16,
+	};
 	const struct net_hdr outside = { .flags = NET_HDR_NEEDS_CSUM, .csum_start = 0xffff };
 	struct net_hdr large = partial;
 	struct fixture *f = *state;
@@ -159,7 +161,7 @@ static void takes_only_sound_frames(void **state)
 	peer_sends(f, NULL, WIRE_MIN - 1, 9);
 	peer_sends(f, NULL, 1, 9);
 	peer_sends(f, NULL, WIRE_MAX + 1, 9);
-	peer_sends(f, NULL, WIRE_MIN + 1505, 9);	/* larger than the MTU without being marked */
+	peer_sends(f, NULL, WIRE_MIN + 1505, 9);	/* beyond the MTU, not marked */
 	peer_sends(f, &valid, 100, 9);			/* nothing of this was accepted */
 	peer_sends(f, &partial, 100, 9);
 	peer_sends(f, &large, 30000, 9);
@@ -250,7 +252,7 @@ static void peer_dies_while_refused(void **state)
 	assert_int_equal(f->downs, 1);
 }
 
-static void peer_dies_with_both_ways_blocked(void **state)
+static void peer_dies_both_ways_blocked(void **state)
 {
 	struct fixture *f = *state;
 	struct iovec iov = { (uint8_t [1000]){ 0 }, 1000 };
@@ -286,7 +288,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(tells_offloads, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(peer_dies, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(peer_dies_while_refused, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(peer_dies_with_both_ways_blocked, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(peer_dies_both_ways_blocked, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(wrong_descriptor, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,7 +114,8 @@ static void walled(void)
 
 	snprintf(new_path, sizeof(new_path), "%s.new", allowed_path);
 	EXPECT(1, !sandbox_no_new_privs(NULL));
-	EXPECT(2, !sandbox_landlock(paths, ARRAY_LEN(paths), SANDBOX_NO_TCP | SANDBOX_SCOPED, NULL));
+	EXPECT(2, !sandbox_landlock(paths, ARRAY_LEN(paths), SANDBOX_NO_TCP | SANDBOX_SCOPED,
+				    NULL));
 	fd = open(allowed_path, O_RDONLY);
 	EXPECT(3, fd >= 0);
 	EXPECT(4, open(allowed_path, O_WRONLY) < 0 && errno == EACCES);

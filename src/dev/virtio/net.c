@@ -65,7 +65,7 @@ static struct net_dev *dev_of(struct virtio *v)
 	return container_of(v, struct net_dev, v);
 }
 
-/* ---- receiving ----------------------------------------------------------------------------- */
+/* ---- receiving --------------------------------------------------------------------------- */
 
 /* Copies bytes [skip, skip + len) of src to byte at of dst; dst has room. */
 static void copy_out(const struct virtq_chain *dst, uint64_t at, const struct iovec *src,
@@ -197,7 +197,7 @@ static bool net_rx(void *opaque, const struct iovec *iov, unsigned niov)
 	return rc != NO_ROOM;
 }
 
-/* ---- transmitting ---------------------------------------------------------------------------- */
+/* ---- transmitting ------------------------------------------------------------------------ */
 
 /* Whether a driver may send this header with a frame of len bytes (§5.1.6.2.1). */
 static bool header_agreed(const struct net_dev *d, const struct virtio *v, const uint8_t *hdr,
@@ -227,8 +227,8 @@ static int send_frame(struct net_dev *d)
 
 	iov_read(c->iov, c->out_count, 0, d->tx_hdr, NET_HDR_BYTES);
 	if (len < ETH_BYTES || len > NET_MAX_FRAME || !header_agreed(d, &d->v, d->tx_hdr, len)) {
-		log_limited(&d->log, "%s: a frame of %llu bytes was dropped: it is no frame, or asks "
-			    "for what was not agreed", d->v.name, (unsigned long long)len);
+		log_limited(&d->log, "%s: a frame of %llu bytes was dropped: it is no frame, or "
+			    "asks for what was not agreed", d->v.name, (unsigned long long)len);
 		return 0;
 	}
 	d->tx_hdr[0] &= NET_HDR_NEEDS_CSUM;
@@ -240,7 +240,8 @@ static int send_frame(struct net_dev *d)
 			skip -= iov->iov_len;
 			continue;
 		}
-		d->tx_iov[n++] = (struct iovec){ (uint8_t *)iov->iov_base + skip, iov->iov_len - skip };
+		d->tx_iov[n++] = (struct iovec){ (uint8_t *)iov->iov_base + skip,
+						 iov->iov_len - skip };
 		skip = 0;
 	}
 	return net_tx(d->net, d->tx_iov, n);
@@ -282,7 +283,7 @@ static void net_tx_ready(void *opaque)
 	virtio_again(&d->v, TX);
 }
 
-/* ---- commands ---------------------------------------------------------------------------------- */
+/* ---- commands ---------------------------------------------------------------------------- */
 
 static void read_command(void *opaque, uint64_t off, void *buf, size_t len)
 {
@@ -360,7 +361,7 @@ static void obey(struct net_dev *d)
 		virtio_again(&d->v, CTRL);
 }
 
-/* ---- the device -------------------------------------------------------------------------------- */
+/* ---- the device -------------------------------------------------------------------------- */
 
 static void net_notify(struct virtio *v, unsigned n)
 {
@@ -474,9 +475,9 @@ int virtio_net_new(struct virtio **out, struct vm *vm, struct net *net, const ui
 
 	if (mac[0] & 1 || !memcmp(mac, zero, NET_MAC_BYTES))
 		return err_set(err, -EINVAL,
-			       "%s: %02x:%02x:%02x:%02x:%02x:%02x is no address of a single network "
-			       "card: its first byte must be even, as in 52:54:00:12:34:56", name,
-			       mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+			       "%s: %02x:%02x:%02x:%02x:%02x:%02x is no address of a single "
+			       "network card: its first byte must be even, as in 52:54:00:12:34:56",
+			       name, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
 	d = calloc(1, sizeof(*d));
 	if (!d)
 		return err_sys(err, -ENOMEM, "%s", name);

@@ -22,7 +22,7 @@ enum { VLAN_ADD, VLAN_DEL };
 enum { OFFLOADS_SET };
 enum { ETH_VLAN = 0x8100, VLANS = 4096 };
 
-/* ---- filter -------------------------------------------------------------------------------- */
+/* ---- filter ------------------------------------------------------------------------------ */
 
 void net_filter_reset(struct net_filter *f, const uint8_t mac[NET_MAC_BYTES])
 {
@@ -62,7 +62,7 @@ bool net_filter_pass(const struct net_filter *f, const uint8_t *head, size_t len
 			     in_table(&f->uni, head));
 }
 
-/* ---- commands -------------------------------------------------------------------------------- */
+/* ---- commands ---------------------------------------------------------------------------- */
 
 static bool has(uint64_t features, unsigned bit)
 {
@@ -146,7 +146,8 @@ static uint8_t set_vlan(struct net_filter *f, uint64_t features, const struct ne
 static uint8_t set_offloads(struct net_ctrl_effect *e, uint64_t features,
 			    const struct net_command *c)
 {
-	const uint64_t known = BIT(NET_F_GUEST_CSUM) | BIT(NET_F_GUEST_TSO4) | BIT(NET_F_GUEST_TSO6);
+	const uint64_t known = BIT(NET_F_GUEST_CSUM) | BIT(NET_F_GUEST_TSO4) |
+			       BIT(NET_F_GUEST_TSO6);
 	uint64_t wanted = c->len == 8 ? ld_le64(c->data) : 0;
 
 	if (!has(features, NET_F_CTRL_GUEST_OFFLOADS) || c->cmd != OFFLOADS_SET || c->len != 8 ||

@@ -34,7 +34,7 @@ enum {
 	NET_CTRL_OK = 0,
 	NET_CTRL_ERR = 1,
 	NET_MAC_BYTES = 6,
-	NET_MAC_TABLE = 64,		/* addresses of each kind that are told apart; more: all pass */
+	NET_MAC_TABLE = 64,		/* addresses of a kind told apart; more: all pass */
 	NET_CTRL_HEAD = 2,		/* class and command */
 	NET_CTRL_FIXED = 8,		/* data of the longest command that is no table */
 };

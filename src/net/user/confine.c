@@ -74,7 +74,7 @@ static const struct sandbox_rule rules[] = {
 	ONLY_WITHOUT(SYS_mprotect, 2, PROT_EXEC),
 	{ .nr = SYS_futex },
 	{ .nr = SYS_rt_sigprocmask },
-	{ .nr = SYS_sigaltstack },	/* AddressSanitizer, before each function that does not return */
+	{ .nr = SYS_sigaltstack },	/* AddressSanitizer, before _exit() and its like */
 	{ .nr = SYS_rt_sigreturn },
 	{ .nr = SYS_restart_syscall },
 	{ .nr = SYS_getpid },

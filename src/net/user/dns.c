@@ -18,7 +18,7 @@ enum { DNS_PORT = 53, FILE_MAX = 16384 };
 /* fec0::3 */
 static const uint8_t own6[16] = { 0xfe, 0xc0, [15] = 3 };
 
-/* ---- who the resolver is ------------------------------------------------------------------- */
+/* ---- who the resolver is ----------------------------------------------------------------- */
 
 static bool set_server(struct dns *d, const char *addr, uint16_t port)
 {
@@ -140,11 +140,11 @@ int dns_from_option(struct dns *d, const char *text, struct err *err)
 		return 0;
 bad:
 	return err_set(err, -EINVAL,
-		       "name server \"%s\": give an IP address, or one with a port as in 9.9.9.9:53",
-		       text);
+		       "name server \"%s\": give an IP address, or one with a port as in "
+		       "9.9.9.9:53", text);
 }
 
-/* ---- rewriting ------------------------------------------------------------------------------- */
+/* ---- rewriting --------------------------------------------------------------------------- */
 
 /* The row of asked for the packet's protocol and family, -1 when it is none that carries DNS. */
 static int asked_row(const struct net_pkt *p)

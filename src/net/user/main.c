@@ -28,7 +28,7 @@
 
 #define RESOLV_CONF "/etc/resolv.conf"
 
-enum { MAX_FORWARDS = 256, EXIT_USAGE = 2, NOFILE = 8192 };
+enum { MAX_FORWARDS = 256, EXIT_USAGE = 2, NOFILE = 4096 };
 
 static const char usage[] =
 	"usage: hospes-net --fd N [option]...\n"
@@ -103,8 +103,8 @@ static int parse_forward(struct forward *f, const char *text, struct err *err)
 	return 0;
 bad:
 	return err_set(err, -EINVAL,
-		       "port forwarding \"%s\": give [ADDR:]PORT:GUESTPORT[/udp], with an IPv4 address "
-		       "and ports from 1 to 65535, as in 8080:80", text);
+		       "port forwarding \"%s\": give [ADDR:]PORT:GUESTPORT[/udp], with an IPv4 "
+		       "address and ports from 1 to 65535, as in 8080:80", text);
 }
 
 static int bad_value(const char *option, const char *value, struct err *err)

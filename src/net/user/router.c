@@ -44,7 +44,7 @@ enum {
 	GUEST_MTU = 1500,
 	MSS4 = GUEST_MTU - 40,
 	MSS6 = GUEST_MTU - 60,
-	MAX_FDS = 8192,			/* sockets polled; main() sets RLIMIT_NOFILE to fit */
+	MAX_FDS = 4096,			/* sockets polled; main() sets RLIMIT_NOFILE to fit */
 	BATCH = 16,
 	TIMERS = 4,			/* libslirp 4.7 has one: router advertisements */
 	NS_PER_MS = 1000 * 1000,
@@ -79,7 +79,7 @@ struct router {
 	uint8_t work[WIRE_MAX];		/* a frame from libslirp, while it is rewritten */
 };
 
-/* ---- from libslirp to the guest -------------------------------------------------------------- */
+/* ---- from libslirp to the guest ---------------------------------------------------------- */
 
 static void send_message(struct router *r, const struct net_hdr *h, const uint8_t *frame,
 			 size_t len)
@@ -173,7 +173,7 @@ static ssize_t on_send(const void *buf, size_t len, void *opaque)
 	return (ssize_t)len;
 }
 
-/* ---- from the guest to libslirp -------------------------------------------------------------- */
+/* ---- from the guest to libslirp ---------------------------------------------------------- */
 
 static void handle_frame(struct router *r, const struct net_hdr *h, uint8_t *frame, size_t len)
 {
@@ -216,7 +216,7 @@ static int from_monitor(struct router *r)
 	return 1;
 }
 
-/* ---- libslirp's other needs -------------------------------------------------------------------- */
+/* ---- libslirp's other needs -------------------------------------------------------------- */
 
 static int64_t on_clock(void *opaque)
 {
@@ -297,7 +297,7 @@ static const SlirpCb callbacks = {
 	.notify = on_notify,
 };
 
-/* ---- the loop ------------------------------------------------------------------------------------ */
+/* ---- the loop ---------------------------------------------------------------------------- */
 
 /* libslirp's bits have poll(2)'s meaning but their own values. */
 static const struct {
@@ -359,7 +359,7 @@ int router_run(struct router *r, struct err *err)
 	}
 }
 
-/* ---- life ---------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------- */
 
 int router_new(struct router **out, int fd, const struct router_cfg *cfg, struct err *err)
 {
@@ -422,7 +422,7 @@ struct dns *router_dns(struct router *r)
 	return &r->dns;
 }
 
-/* ---- forwarded ports --------------------------------------------------------------------------- */
+/* ---- forwarded ports --------------------------------------------------------------------- */
 
 static int forward_error(int code, struct in_addr addr, uint16_t port, bool udp, struct err *err)
 {
@@ -433,13 +433,14 @@ static int forward_error(int code, struct in_addr addr, uint16_t port, bool udp,
 	switch (code) {
 	case EADDRINUSE:
 		return err_set(err, -code,
-			       "%s port %u of %s is in use already: choose another host port, or end "
-			       "the program that has it (ss -lnp shows it)", kind, port, host);
+			       "%s port %u of %s is in use already: choose another host port, or "
+			       "end the program that has it (ss -lnp shows it)", kind, port, host);
 	case EACCES:
 	case EPERM:
 		return err_set(err, -code,
-			       "%s port %u is for privileged programs only: choose a host port from "
-			       "1024 on, or lower net.ipv4.ip_unprivileged_port_start", kind, port);
+			       "%s port %u is for privileged programs only: choose a host port "
+			       "from 1024 on, or lower net.ipv4.ip_unprivileged_port_start",
+			       kind, port);
 	case EADDRNOTAVAIL:
 		return err_set(err, -code,
 			       "%s is no address of this host: forward from one that is, or from "
@@ -455,17 +456,19 @@ static int forward_error(int code, struct in_addr addr, uint16_t port, bool udp,
  */
 static int udp_free(struct in_addr addr, uint16_t port)
 {
-	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = addr };
+	const struct sockaddr_in sin = {
+		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = addr,
+	};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), rc;
 
 	if (fd < 0)
 		return errno;
-	rc = bind(fd, (struct sockaddr *)&sin, sizeof(sin)) < 0 ? errno : 0;
+	rc = bind(fd, (const struct sockaddr *)&sin, sizeof(sin)) < 0 ? errno : 0;
 	close(fd);
 	return rc;
 }
 
-/* libslirp listens with a backlog of 1, too little for a browser: finds the socket, listens again. */
+/* libslirp listens with a backlog of 1, too little for a browser; so do it again on its socket. */
 static void widen_backlog(struct in_addr addr, uint16_t port)
 {
 	for (int fd = 0; fd < MAX_FDS; fd++) {
