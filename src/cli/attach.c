@@ -160,6 +160,7 @@ static void give_input(struct attach *a)
 		p->off = p->len;
 }
 
+/* What still waits has been given up. */
 static void take_output(struct attach *a)
 {
 	struct pending *p = &a->out;
@@ -212,32 +213,26 @@ static bool waits(const struct pending *p)
 	return p->off < p->len;
 }
 
+/* Output waits for its reader; one that has stalled does not hold up a VM that is stopped. */
+static bool held_up(const struct attach *a)
+{
+	return waits(&a->out) && a->out_open && !a->stopping;
+}
+
 static void fill(const struct attach *a, struct pollfd fds[SLOTS])
 {
-	bool in = waits(&a->in), out = waits(&a->out);
+	bool in = waits(&a->in), held = held_up(a);
 
 	/* A hang-up is reported even when nothing is asked for: not while it has to wait. */
-	fds[CONSOLE] = (struct pollfd){ in || !out ? a->vm->console : -1,
-					(short)((out ? 0 : POLLIN) | (in ? POLLOUT : 0)), 0 };
+	fds[CONSOLE] = (struct pollfd){ in || !held ? a->vm->console : -1,
+					(short)((held ? 0 : POLLIN) | (in ? POLLOUT : 0)), 0 };
 	fds[CONTROL] = (struct pollfd){ a->vm->control, POLLIN, 0 };
 	fds[SIGNALS] = (struct pollfd){ a->signals, POLLIN, 0 };
 	fds[INPUT] = (struct pollfd){ a->in_open && !in ? STDIN_FILENO : -1, POLLIN, 0 };
 	/* Always there: a reader that goes away is news. */
-	fds[OUTPUT] = (struct pollfd){ a->out_open ? STDOUT_FILENO : -1, out ? POLLOUT : 0, 0 };
+	fds[OUTPUT] = (struct pollfd){ a->out_open ? STDOUT_FILENO : -1,
+				       waits(&a->out) ? POLLOUT : 0, 0 };
 	fds[PROCESS] = (struct pollfd){ a->vm->pidfd, POLLIN, 0 };
-}
-
-static void serve_output(struct attach *a, short ready)
-{
-	if (ready & POLLOUT && waits(&a->out))
-		give_output(a);
-	else if (ready & (POLLERR | POLLHUP))
-		lose_output(a, isatty(STDOUT_FILENO) ? EIO : EPIPE);
-	else if (a->stopping)
-		/* A reader that has stalled does not hold up the end. */
-		a->out.off = a->out.len;
-	if (!a->out_open)
-		a->out.off = a->out.len;
 }
 
 /* What came back from poll(). False: the supervisor is gone and all it said is passed on. */
@@ -252,13 +247,16 @@ static bool serve(struct attach *a, const struct pollfd fds[SLOTS])
 		take_input(a);
 	if (fds[CONSOLE].revents & (POLLOUT | POLLHUP | POLLERR) && waits(&a->in))
 		give_input(a);
-	serve_output(a, fds[OUTPUT].revents);
-	if (fds[CONSOLE].revents & (POLLIN | POLLHUP | POLLERR) && !waits(&a->out))
+	if (fds[OUTPUT].revents & POLLOUT && waits(&a->out))
+		give_output(a);
+	else if (fds[OUTPUT].revents & (POLLERR | POLLHUP))
+		lose_output(a, isatty(STDOUT_FILENO) ? EIO : EPIPE);
+	if (fds[CONSOLE].revents & (POLLIN | POLLHUP | POLLERR) && !held_up(a))
 		take_output(a);
 	if (fds[CONTROL].revents)
 		vmprocess_read_events(a->vm);
 	/* Its end of the console may live on in a process that it leaves behind. */
-	return !fds[PROCESS].revents || fds[CONTROL].revents || waits(&a->out) ||
+	return !fds[PROCESS].revents || fds[CONTROL].revents || held_up(a) ||
 	       (a->vm->console >= 0 && !silent);
 }
 

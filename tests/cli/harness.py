@@ -153,8 +153,7 @@ class Running:
             chunk = os.read(stream.fileno(), 65536)
             self.text[stream] += chunk
             if not chunk:
-                check(done(self.text[stream]), f'it ended before: {what}', self.text,
-                      self.process.wait())
+                check(done(self.text[stream]), f'it ended before: {what}', self.text, self.end())
                 return
 
     def out(self, text):
