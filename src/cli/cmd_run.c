@@ -103,9 +103,13 @@ static const struct opt run_opts[] = {
 
 /* ---- the end of a VM ---------------------------------------------------------------------------- */
 
-/* Says what needs saying, and returns the exit status. status: the supervisor's. */
-static int verdict(const struct vmprocess *vm, const char *name, int status)
+/*
+ * Says what needs saying, and returns the exit status. status: the supervisor's. *ran: false when the VM
+ * could not be started, of which its supervisor or monitor said why.
+ */
+static int verdict(const struct vmprocess *vm, const char *name, int status, bool *ran)
 {
+	*ran = true;
 	switch (vm->reason) {
 	case VM_POWEROFF:
 		return CLI_OK;
@@ -120,19 +124,19 @@ static int verdict(const struct vmprocess *vm, const char *name, int status)
 		return command_fail(CLI_CRASHED, "%s: the monitor was killed by signal %d", name,
 				    vm->code);
 	case VM_ERROR:
+		*ran = false;
 		return CLI_FAILED;
 	case VM_UNKNOWN:
 		break;
 	}
-	/* Its supervisor said why in a sentence, unless it was killed. */
-	if (WIFEXITED(status) && WEXITSTATUS(status) && !vm->started)
-		return CLI_FAILED;
-	return WIFSIGNALED(status)
-		? command_fail(CLI_CRASHED, "%s: hospes-vm was killed by signal %d", name, WTERMSIG(status))
-		: command_fail(CLI_CRASHED, "%s: hospes-vm ended without a word", name);
+	if (WIFSIGNALED(status))
+		return command_fail(CLI_CRASHED, "%s: hospes-vm was killed by signal %d", name,
+				    WTERMSIG(status));
+	*ran = vm->started;
+	return *ran ? command_fail(CLI_CRASHED, "%s: hospes-vm ended without a word", name) : CLI_FAILED;
 }
 
-static int supervise(const struct store *store, const char *name, bool *started)
+static int supervise(const struct store *store, const char *name, bool *ran)
 {
 	struct vmprocess vm = { .pidfd = -1, .console = -1, .control = -1 };
 	char dir[STORE_PATH_MAX];
@@ -149,20 +153,20 @@ static int supervise(const struct store *store, const char *name, bool *started)
 	status = vmprocess_end(&vm);
 	if (signals >= 0)
 		close(signals);
-	*started = vm.started;
-	return rc ? command_fail(CLI_FAILED, "%s", err.msg) : verdict(&vm, name, status);
+	*ran = false;
+	return rc ? command_fail(CLI_FAILED, "%s", err.msg) : verdict(&vm, name, status, ran);
 }
 
 /* ---- the two ways to a VM ------------------------------------------------------------------------- */
 
 static int run_existing(const struct store *store, const char *name)
 {
-	bool started;
+	bool ran;
 
 	if (!store_has_vm(store, name))
 		return command_fail(CLI_FAILED, "there is no VM '%s' to start; to make it, name an image "
 				    "as well, as in 'hospes run --name %s debian'", name, name);
-	return supervise(store, name, &started);
+	return supervise(store, name, &ran);
 }
 
 /* Without a name and an image nothing could be done with the VM again. */
@@ -196,18 +200,18 @@ static int make(struct vmconfig *c, const struct run_args *args, const struct st
 
 static int run_new(const struct store *store, const struct run_args *args)
 {
-	bool started = false;
 	struct vmconfig c;
 	struct err err;
 	int status, rc = 0;
+	bool ran;
 
 	if (make(&c, args, store, &status, &err)) {
 		vmconfig_fini(&c);
 		return command_fail(status, "%s", err.msg);
 	}
-	status = supervise(store, c.name, &started);
+	status = supervise(store, c.name, &ran);
 	/* One that could not even be started is as good as not made. */
-	if (is_temporary(args) || !started)
+	if (is_temporary(args) || !ran)
 		rc = store_remove_vm(store, c.name, &err);
 	else if (!args->name)
 		command_fail(0, "the VM is kept: 'hospes run --name %s' starts it again", c.name);
