@@ -76,8 +76,9 @@ int vcpu_start(struct vcpu *v, uint64_t pc, uint64_t arg)
 	if (!atomic_load(&v->started)) {
 		v->start_pc = pc;
 		v->start_arg = arg;
-		atomic_store(&v->started, true);
+		/* In this order: v's thread, perhaps just stopping, enters only when it sees both. */
 		atomic_fetch_or(&v->requests, VCPU_REQ_START);
+		atomic_store(&v->started, true);
 		pthread_cond_broadcast(&vm->changed);
 		rc = 0;
 	}
@@ -224,9 +225,5 @@ void *vcpu_main(void *arg)
 		if (vcpu_enter(v))
 			vcpu_wait(v);
 	}
-	pthread_mutex_lock(&vm->lock);
-	vm->live_cpus--;
-	pthread_cond_broadcast(&vm->changed);
-	pthread_mutex_unlock(&vm->lock);
 	return NULL;
 }

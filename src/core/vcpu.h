@@ -38,7 +38,8 @@ enum vcpu_request {
 struct vcpu {
 	struct vm *vm;
 	unsigned index;			/* hart id, CPU number */
-	pthread_t thread;
+	pthread_t thread;		/* while has_thread: control thread only */
+	bool has_thread;
 	void *arch;			/* the engine's */
 
 	_Atomic uint32_t attention;	/* futex word: 1 when there is something to look at */

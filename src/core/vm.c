@@ -98,9 +98,8 @@ static int start_threads(struct vm *vm, struct err *err)
 		rc = pthread_create(&vm->cpus[i].thread, NULL, vcpu_main, &vm->cpus[i]);
 		if (rc)
 			return err_sys(err, -rc, "the thread of CPU %u cannot be started", i);
-		pthread_mutex_lock(&vm->lock);
-		vm->live_cpus++;
-		pthread_mutex_unlock(&vm->lock);
+		/* Not told by .thread: a call that failed may have written it. */
+		vm->cpus[i].has_thread = true;
 	}
 	return 0;
 }
@@ -132,7 +131,7 @@ static void wait_parked(struct vm *vm)
 {
 	pthread_mutex_lock(&vm->lock);
 	for (unsigned i = 0; i < vm->cpu_count; i++)
-		while (vm->cpus[i].thread && !vm->cpus[i].parked)
+		while (vm->cpus[i].has_thread && !vm->cpus[i].parked)
 			pthread_cond_wait(&vm->changed, &vm->lock);
 	pthread_mutex_unlock(&vm->lock);
 }
@@ -212,12 +211,11 @@ void vm_resume(struct vm *vm)
 	pthread_mutex_unlock(&vm->lock);
 }
 
-int vm_reset(struct vm *vm, struct err *err)
+static void reset_cpus(struct vm *vm)
 {
-	int rc;
-
-	vm_pause(vm);
-	loop_call(vm->loop, reset_devices, vm);
+	pthread_mutex_lock(&vm->lock);
+	if (vm->event != VM_EVENT_STOP)
+		vm->event = VM_EVENT_NONE;
 	for (unsigned i = 0; i < vm->cpu_count; i++) {
 		struct vcpu *v = &vm->cpus[i];
 
@@ -227,6 +225,16 @@ int vm_reset(struct vm *vm, struct err *err)
 		atomic_store(&v->timer, VCPU_NO_DEADLINE);
 		atomic_fetch_and(&v->requests, ~(uint32_t)VCPU_REQ_START);
 	}
+	pthread_mutex_unlock(&vm->lock);
+}
+
+int vm_reset(struct vm *vm, struct err *err)
+{
+	int rc;
+
+	vm_pause(vm);
+	loop_call(vm->loop, reset_devices, vm);
+	reset_cpus(vm);
 	timebase_write(&vm->tb, 0);
 	rc = vm->boot(vm, err);
 	if (!rc)
@@ -241,7 +249,7 @@ static void end_threads(struct vm *vm)
 	vm_pause(vm);
 	post_all(vm, VCPU_REQ_EXIT);
 	for (unsigned i = 0; i < vm->cpu_count; i++)
-		if (vm->cpus[i].thread)
+		if (vm->cpus[i].has_thread)
 			pthread_join(vm->cpus[i].thread, NULL);
 	loop_stop(vm->loop);
 	pthread_join(vm->loop_thread, NULL);

@@ -75,7 +75,6 @@ struct vm {
 	enum vm_event event;		/* the first wish not yet taken */
 	uint32_t event_detail;
 	unsigned draining;		/* devices not drained yet */
-	unsigned live_cpus;		/* vCPU threads that run */
 	bool started, paused;		/* control thread only */
 	struct log_limit log;		/* for messages a guest can trigger */
 };
@@ -112,7 +111,10 @@ enum vm_event vm_wait(struct vm *vm, uint32_t *detail);
 void vm_pause(struct vm *vm);
 void vm_resume(struct vm *vm);
 
-/* Control thread: devices and CPUs to their power-on state, boots again. */
+/*
+ * Control thread: devices and CPUs to their power-on state, boots again. What the guest wished
+ * before, it wishes no more; STOP stands. On error the VM stays paused.
+ */
 int vm_reset(struct vm *vm, struct err *err);
 
 #endif
