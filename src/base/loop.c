@@ -39,7 +39,7 @@ enum {
 
 struct loop {
 	int epoll_fd, event_fd;
-	struct io_engine *io;
+	struct io_engine *io;		/* NULL: LOOP_NO_IO */
 	bool uring;
 	bool no_pwait2;			/* an old kernel or container without epoll_pwait2 */
 
@@ -78,6 +78,8 @@ static int loop_make_io(struct loop *loop, unsigned flags, struct err *err)
 	/* Level-triggered: readable as long as completions wait in the ring. */
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = NULL };
 
+	if (flags & LOOP_NO_IO)
+		return 0;
 	if (!(flags & LOOP_NO_URING) && !io_uring_engine_new(&loop->io)) {
 		if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->io->event_fd, &ev))
 			return err_sys(err, -errno, "event loop: epoll_ctl of the I/O ring");
@@ -376,8 +378,31 @@ static void run_timers(struct loop *loop)
 
 void loop_io_submit(struct loop *loop, struct loop_io *io)
 {
+	assert(loop->io);
 	loop->io->in_flight++;
 	loop->io->ops->submit(loop->io, io);
+}
+
+void loop_enter_io_threads(struct loop *loop, void (*fn)(void *arg), void *arg)
+{
+	if (loop->io && loop->io->ops->enter)
+		loop->io->ops->enter(loop->io, fn, arg);
+}
+
+static bool io_flush(struct loop *loop)
+{
+	return !loop->io || loop->io->ops->flush(loop->io);
+}
+
+static bool io_ready(struct loop *loop)
+{
+	return loop->io && loop->io->ops->ready(loop->io);
+}
+
+static void io_reap(struct loop *loop)
+{
+	if (loop->io)
+		loop->io->ops->reap(loop->io);
 }
 
 /* ---- the loop -------------------------------------------------------------------------- */
@@ -417,7 +442,7 @@ static uint64_t time_to_sleep(const struct loop *loop)
 /* Starts I/O, sleeps until there is something to do, fetches events. */
 static void loop_poll(struct loop *loop)
 {
-	bool flushed = loop->io->ops->flush(loop->io);
+	bool flushed = io_flush(loop);
 	uint64_t timeout = time_to_sleep(loop);
 	int n;
 
@@ -426,7 +451,7 @@ static void loop_poll(struct loop *loop)
 	/* Announced before the last look; partner: loop_wake() behind post, stop, I/O threads. */
 	atomic_store(&loop->sleeping, true);
 	if (loop->ready || atomic_load(&loop->posted) || atomic_load(&loop->stop) ||
-	    loop->io->ops->ready(loop->io))
+	    io_ready(loop))
 		timeout = 0;
 	n = wait_events(loop, timeout);
 	atomic_store_explicit(&loop->sleeping, false, memory_order_relaxed);
@@ -443,8 +468,8 @@ void loop_run(struct loop *loop)
 		run_tasks(loop);
 		run_events(loop);
 		run_timers(loop);
-		loop->io->ops->flush(loop->io);
-		loop->io->ops->reap(loop->io);
+		io_flush(loop);
+		io_reap(loop);
 	}
 	atomic_store(&loop->stop, false);
 	atomic_store_explicit(&loop->self, 0, memory_order_relaxed);

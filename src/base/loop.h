@@ -27,6 +27,7 @@ struct loop;
 
 enum loop_flags {
 	LOOP_NO_URING = 1,	/* use the thread pool even where io_uring works (tests) */
+	LOOP_NO_IO = 2,		/* without file I/O: neither ring nor threads */
 };
 
 /* A new loop in *out; -errno with a sentence. The caller frees it with loop_free(). */
@@ -51,6 +52,12 @@ void loop_stop(struct loop *loop);
 bool loop_is_self(const struct loop *loop);
 
 bool loop_uses_uring(const struct loop *loop);
+
+/*
+ * Has each thread of the pool call fn(arg) before it does anything else, and returns when all
+ * have; returns at once where there is no pool. For closing their sandbox. Before loop_run().
+ */
+void loop_enter_io_threads(struct loop *loop, void (*fn)(void *arg), void *arg);
 
 /* ---- tasks ----------------------------------------------------------------------------- */
 
@@ -134,7 +141,10 @@ struct loop_io {
 	int res;			/* the loop's */
 };
 
-/* Starts io; done runs later on the loop's thread, never within this call. */
+/*
+ * Starts io; done runs later on the loop's thread, never within this call. Not on a loop made
+ * with LOOP_NO_IO.
+ */
 void loop_io_submit(struct loop *loop, struct loop_io *io);
 
 #endif

@@ -24,6 +24,8 @@ struct io_engine_ops {
 	void (*reap)(struct io_engine *e);
 	/* Blocks until reap() would find something; something is in flight and flushed. */
 	void (*wait)(struct io_engine *e);
+	/* Each of its threads calls fn(arg) first; returns when all have. NULL: it has none. */
+	void (*enter)(struct io_engine *e, void (*fn)(void *arg), void *arg);
 	/* Nothing is in flight. */
 	void (*free)(struct io_engine *e);
 };

@@ -25,10 +25,13 @@ struct pool {
 	unsigned submitted_count;
 
 	pthread_mutex_t lock;		/* the fields below */
-	pthread_cond_t work;		/* todo grew, or stop */
-	pthread_cond_t progress;	/* finished grew */
+	pthread_cond_t work;		/* todo grew, enter was set, or stop */
+	pthread_cond_t progress;	/* finished grew, or the last thread has entered */
 	struct io_list todo, finished;
 	bool stop;
+	void (*enter)(void *arg);	/* what each thread is to call once; NULL: nothing yet */
+	void *enter_arg;
+	unsigned to_enter;		/* threads that have not called it yet */
 	_Atomic bool any_finished;	/* finished is not empty; read without the lock */
 
 	pthread_t threads[POOL_THREADS];
@@ -58,32 +61,49 @@ static int carry_out(const struct loop_io *io)
 	return n < 0 ? -errno : (int)n;
 }
 
+/* [lock, released meanwhile] */
+static void enter(struct pool *p)
+{
+	pthread_mutex_unlock(&p->lock);
+	p->enter(p->enter_arg);
+	pthread_mutex_lock(&p->lock);
+	if (!--p->to_enter)
+		pthread_cond_signal(&p->progress);
+}
+
+/* [lock, released meanwhile] */
+static void do_next(struct pool *p)
+{
+	struct loop_io *io = io_list_take(&p->todo);
+	bool first;
+
+	pthread_mutex_unlock(&p->lock);
+	io->res = carry_out(io);
+	pthread_mutex_lock(&p->lock);
+	first = !p->finished.head;
+	io_list_append(&p->finished, io);
+	if (first) {
+		/* seq_cst: before loop_wake() looks at `sleeping`; see loop_poll() */
+		atomic_store(&p->any_finished, true);
+		pthread_cond_signal(&p->progress);
+		loop_wake(p->loop);
+	}
+}
+
 static void *pool_thread(void *arg)
 {
 	struct pool *p = arg;
-	struct loop_io *io;
+	bool entered = false;
 
 	pthread_mutex_lock(&p->lock);
-	for (;;) {
-		bool first;
-
-		while (!p->todo.head && !p->stop)
+	while (!p->stop) {
+		if (p->enter && !entered) {
+			entered = true;
+			enter(p);
+		} else if (p->todo.head) {
+			do_next(p);
+		} else {
 			pthread_cond_wait(&p->work, &p->lock);
-		if (p->stop)
-			break;
-		io = io_list_take(&p->todo);
-		pthread_mutex_unlock(&p->lock);
-
-		io->res = carry_out(io);
-
-		pthread_mutex_lock(&p->lock);
-		first = !p->finished.head;
-		io_list_append(&p->finished, io);
-		if (first) {
-			/* seq_cst: before loop_wake() looks at `sleeping`; see loop_poll() */
-			atomic_store(&p->any_finished, true);
-			pthread_cond_signal(&p->progress);
-			loop_wake(p->loop);
 		}
 	}
 	pthread_mutex_unlock(&p->lock);
@@ -156,6 +176,20 @@ static void pool_wait(struct io_engine *e)
 	pthread_mutex_unlock(&p->lock);
 }
 
+static void pool_enter(struct io_engine *e, void (*fn)(void *arg), void *arg)
+{
+	struct pool *p = container_of(e, struct pool, e);
+
+	pthread_mutex_lock(&p->lock);
+	p->enter = fn;
+	p->enter_arg = arg;
+	p->to_enter = p->thread_count;
+	pthread_cond_broadcast(&p->work);
+	while (p->to_enter)
+		pthread_cond_wait(&p->progress, &p->lock);
+	pthread_mutex_unlock(&p->lock);
+}
+
 static void pool_free(struct io_engine *e)
 {
 	struct pool *p = container_of(e, struct pool, e);
@@ -178,6 +212,7 @@ static const struct io_engine_ops pool_ops = {
 	.ready = pool_ready,
 	.reap = pool_reap,
 	.wait = pool_wait,
+	.enter = pool_enter,
 	.free = pool_free,
 };
 

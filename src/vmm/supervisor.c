@@ -384,7 +384,7 @@ static int prepare(struct supervisor *s, const struct supervisor_args *args, str
 static int serve(struct supervisor *s, const struct supervisor_args *args, int console,
 		 struct err *err)
 {
-	int rc = loop_new(&s->loop, LOOP_NO_URING, err);
+	int rc = loop_new(&s->loop, LOOP_NO_IO, err);
 
 	if (rc)
 		return rc;

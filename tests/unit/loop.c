@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/test.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -527,6 +528,76 @@ static void free_waits_for_io(void **state)
 	}
 }
 
+/* ---- threads of the pool ----------------------------------------------------------------- */
+
+struct visits {
+	pthread_mutex_t lock;
+	pthread_t seen[16];
+	unsigned count;
+};
+
+static void visit(void *arg)
+{
+	struct visits *v = arg;
+
+	pthread_mutex_lock(&v->lock);
+	for (unsigned i = 0; i < v->count; i++)
+		assert_int_not_equal(v->seen[i], pthread_self());
+	v->seen[v->count++] = pthread_self();
+	pthread_mutex_unlock(&v->lock);
+}
+
+/* How many threads this process has. */
+static unsigned thread_count(void)
+{
+	unsigned n = 0;
+	DIR *d = opendir("/proc/self/task");
+
+	assert_non_null(d);
+	for (struct dirent *e; (e = readdir(d));)
+		n += e->d_name[0] != '.';
+	closedir(d);
+	return n;
+}
+
+static void set_flag(void *flag)
+{
+	*(bool *)flag = true;
+}
+
+static void each_io_thread_is_entered_once(void **state)
+{
+	struct visits v = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	unsigned before = thread_count();
+	struct loop *loop = new_loop(LOOP_NO_URING);
+	unsigned threads = thread_count() - before;
+
+	assert_true(threads > 0);
+	loop_enter_io_threads(loop, visit, &v);
+	assert_int_equal(v.count, threads);
+	end_loop(loop);
+}
+
+static void no_io_means_no_threads(void **state)
+{
+	struct visits v = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	unsigned before = thread_count();
+	struct loop *loop = new_loop(LOOP_NO_IO);
+	bool ran = false;
+	pthread_t thread;
+
+	assert_int_equal(thread_count(), before);
+	assert_false(loop_uses_uring(loop));
+	loop_enter_io_threads(loop, visit, &v);
+	assert_int_equal(v.count, 0);
+	assert_int_equal(pthread_create(&thread, NULL, run_thread, loop), 0);
+	loop_call(loop, set_flag, &ran);
+	assert_true(ran);
+	loop_stop(loop);
+	pthread_join(thread, NULL);
+	end_loop(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -541,6 +612,8 @@ int main(void)
 		cmocka_unit_test(io_through_the_ring),
 		cmocka_unit_test(io_through_threads),
 		cmocka_unit_test(free_waits_for_io),
+		cmocka_unit_test(each_io_thread_is_entered_once),
+		cmocka_unit_test(no_io_means_no_threads),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

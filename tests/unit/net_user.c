@@ -79,7 +79,7 @@ static int set_up(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 	int fds[2];
 
-	assert_int_equal(loop_new(&f->loop, LOOP_NO_URING, NULL), 0);
+	assert_int_equal(loop_new(&f->loop, LOOP_NO_IO, NULL), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
 	f->peer = fds[1];
 	assert_int_equal(net_user_open(&f->net, f->loop, fds[0], NULL), 0);
