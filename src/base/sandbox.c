@@ -134,6 +134,8 @@ static uint32_t scmp_action(enum sandbox_action action)
 		return SCMP_ACT_ALLOW;
 	case SANDBOX_DENY:
 		return SCMP_ACT_ERRNO(EPERM);
+	case SANDBOX_NOSYS:
+		return SCMP_ACT_ERRNO(ENOSYS);
 	case SANDBOX_KILL:
 		break;
 	}

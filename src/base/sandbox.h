@@ -52,6 +52,7 @@ int sandbox_landlock(const char *const *readable, size_t n, unsigned flags, stru
 enum sandbox_action {
 	SANDBOX_ALLOW,
 	SANDBOX_DENY,		/* fails with EPERM */
+	SANDBOX_NOSYS,		/* fails with ENOSYS, so that a library takes the older call */
 	SANDBOX_KILL,		/* ends the process with SIGSYS */
 };
 

@@ -82,7 +82,7 @@ static void *loop_main(void *arg)
 
 	pthread_setname_np(pthread_self(), "loop");
 	if (vm->thread_start)
-		vm->thread_start(vm, -1);
+		vm->thread_start(vm, VM_THREAD_LOOP);
 	loop_run(vm->loop);
 	return NULL;
 }
@@ -104,11 +104,20 @@ static int start_threads(struct vm *vm, struct err *err)
 	return 0;
 }
 
-int vm_start(struct vm *vm, void (*thread_start)(struct vm *vm, int cpu), struct err *err)
+static void enter_io_thread(void *arg)
+{
+	struct vm *vm = arg;
+
+	vm->thread_start(vm, VM_THREAD_IO);
+}
+
+int vm_start(struct vm *vm, void (*thread_start)(struct vm *vm, int thread), struct err *err)
 {
 	int rc;
 
 	vm->thread_start = thread_start;
+	if (thread_start)
+		loop_enter_io_threads(vm->loop, enter_io_thread, vm);
 	rc = vm->boot(vm, err);
 	if (rc)
 		return rc;

@@ -29,6 +29,12 @@
 
 enum { VM_MAX_CPUS = 8 };
 
+/* The threads of a VM that are no vCPU's, where one is told from another. */
+enum vm_thread {
+	VM_THREAD_LOOP = -1,
+	VM_THREAD_IO = -2,	/* of the loop's pool: there are several, or none */
+};
+
 /* What the guest, a device or the user wants done with the VM as a whole. */
 enum vm_event {
 	VM_EVENT_NONE,
@@ -64,7 +70,7 @@ struct vm {
 	unsigned cpu_count;
 	struct dev *devs;		/* in order of addition */
 
-	void (*thread_start)(struct vm *vm, int cpu);	/* see vm_start() */
+	void (*thread_start)(struct vm *vm, int thread);	/* see vm_start() */
 
 	/* Loads memory and sets the boot CPU going; called by vm_start() and at each reset. */
 	int (*boot)(struct vm *vm, struct err *err);
@@ -96,10 +102,10 @@ void vm_dev_drained(struct vm *vm, struct dev *d);
 
 /*
  * Boots, starts the clock and the loop's and the vCPUs' threads. Control thread; on error
- * vm_fini() cleans up. thread_start (may be NULL) is called first thing on each new thread,
- * to close its sandbox: cpu is the vCPU's index, or -1 for the loop.
+ * vm_fini() cleans up. thread_start (may be NULL) is called first thing on each thread, to
+ * close its sandbox: thread is a vCPU's index or an enum vm_thread.
  */
-int vm_start(struct vm *vm, void (*thread_start)(struct vm *vm, int cpu), struct err *err);
+int vm_start(struct vm *vm, void (*thread_start)(struct vm *vm, int thread), struct err *err);
 
 /* Any thread: the first wish stands until the control thread takes it (STOP overrides). */
 void vm_request(struct vm *vm, enum vm_event ev, uint32_t detail);

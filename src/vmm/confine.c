@@ -2,10 +2,16 @@
 #include "vmm/confine.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,44 +21,68 @@
 /* User ids of root's monitors: above those that systemd and containers hand out. */
 enum { UID_BASE = 0x70000000, UID_MASK = 0x0fffffff };
 
-#define ALLOW(name) { .nr = SYS_##name, .action = SANDBOX_ALLOW }
+/* What a rule compares is an int, whatever its register's upper half holds. */
+#define INT_MASK UINT32_MAX
+#define ALLOW(name) { .nr = SYS_##name }
+#define ALLOW_IF(name, arg, value) \
+	{ .nr = SYS_##name, .args = { { SANDBOX_MASKED, arg, (uint32_t)(value), INT_MASK } } }
+#define ALLOW_WITH(name, arg, bits) \
+	{ .nr = SYS_##name, .args = { { SANDBOX_MASKED, arg, bits, bits } } }
+#define ALLOW_WITHOUT(name, arg, bits) \
+	{ .nr = SYS_##name, .args = { { SANDBOX_MASKED, arg, 0, bits } } }
 
-/* Any thread: memory from the C library, locks, time, its own end. */
+/* Stands for the process' own id, which compile() fills in: abort() signals its own thread. */
+enum { OWN_PID = -1 };
+
+/*
+ * Any thread: memory from the C library (never executable), locks, time, the log and eventfds
+ * (write), its own end.
+ */
 #define EVERY_THREAD \
-	ALLOW(futex), ALLOW(clock_gettime), ALLOW(clock_nanosleep), ALLOW(sched_yield), \
-	ALLOW(mmap), ALLOW(munmap), ALLOW(mprotect), ALLOW(mremap), ALLOW(madvise), ALLOW(brk), \
-	ALLOW(write), ALLOW(read), ALLOW(close), ALLOW(exit), ALLOW(exit_group), \
+	ALLOW(futex), ALLOW(clock_gettime), ALLOW(sched_yield), ALLOW(write), \
+	ALLOW_WITHOUT(mmap, 2, PROT_EXEC), ALLOW_WITHOUT(mprotect, 2, PROT_EXEC), ALLOW(munmap), \
+	ALLOW(mremap), ALLOW(madvise), ALLOW(brk), ALLOW(exit), ALLOW(exit_group), \
 	ALLOW(rt_sigreturn), ALLOW(rt_sigprocmask), ALLOW(rt_sigaction), ALLOW(sigaltstack), \
-	ALLOW(gettid), ALLOW(getpid), ALLOW(tgkill), ALLOW(restart_syscall), ALLOW(getrandom), \
-	ALLOW(membarrier), ALLOW(rseq)
+	ALLOW(gettid), ALLOW(getpid), ALLOW_IF(tgkill, 0, OWN_PID), ALLOW(restart_syscall)
 
-/* base/loop.h and base/chan.h: events, sockets that are open already, file I/O. */
-#define LOOP_IO \
+/* The disks, as base/loop.h does without a ring. */
+#define DISK_IO ALLOW(preadv), ALLOW(pwritev), ALLOW(fdatasync), ALLOW(fallocate)
+
+/* Events, the I/O ring, and sockets that are open already: base/loop.h, base/chan.h, net/user.h. */
+#define SOCKET_IO \
 	ALLOW(epoll_wait), ALLOW(epoll_pwait), ALLOW(epoll_pwait2), ALLOW(epoll_ctl), \
-	ALLOW(io_uring_enter), ALLOW(readv), ALLOW(writev), ALLOW(preadv), ALLOW(pwritev), \
-	ALLOW(preadv2), ALLOW(pwritev2), ALLOW(pread64), ALLOW(pwrite64), ALLOW(fdatasync), \
-	ALLOW(fsync), ALLOW(fallocate), ALLOW(fstat), ALLOW(lseek), ALLOW(recvfrom), ALLOW(sendto), \
-	ALLOW(recvmsg), ALLOW(sendmsg), ALLOW(recvmmsg), ALLOW(sendmmsg), ALLOW(shutdown), \
-	ALLOW(fcntl), ALLOW(msync)
+	ALLOW(io_uring_enter), ALLOW(read), ALLOW(recvfrom), ALLOW(sendto), ALLOW(sendmsg), \
+	ALLOW(recvmmsg), ALLOW(close)
 
-/* Also what loads the guest and starts the threads needs. */
+/* What loading the guest's images takes, at the start and at each reset. */
+#define LOADING ALLOW(pread64), ALLOW(lseek), ALLOW(newfstatat), ALLOW(getrandom)
+
+/* All of the below, and what builds the VM: its descriptors, threads and their filters. */
 static const struct sandbox_rule process_rules[] = {
-	EVERY_THREAD, LOOP_IO,
-	ALLOW(clone), ALLOW(clone3), ALLOW(set_robust_list), ALLOW(set_tid_address), ALLOW(prctl),
-	ALLOW(seccomp), ALLOW(epoll_create1), ALLOW(eventfd2), ALLOW(io_uring_setup),
-	ALLOW(io_uring_register), ALLOW(newfstatat), ALLOW(statx), ALLOW(getsockopt), ALLOW(ioctl), ALLOW(prlimit64),
-	ALLOW(sched_getaffinity), ALLOW(sched_setaffinity), ALLOW(sysinfo), ALLOW(uname),
-	ALLOW(geteuid), ALLOW(getuid), ALLOW(readlink), ALLOW(poll),
+	EVERY_THREAD, DISK_IO, SOCKET_IO, LOADING, ALLOW(poll), ALLOW(statx),
+	ALLOW_IF(ioctl, 1, BLKGETSIZE64), ALLOW_IF(ioctl, 1, BLKSSZGET), ALLOW_IF(ioctl, 1, BLKPBSZGET),
+	ALLOW_IF(fcntl, 1, F_GETFL), ALLOW_IF(fcntl, 1, F_SETFL),
+	ALLOW(epoll_create1), ALLOW(eventfd2), ALLOW(io_uring_setup), ALLOW(io_uring_register),
+	ALLOW(getsockopt),
+	{ .nr = SYS_setsockopt, .args = { { SANDBOX_MASKED, 1, SOL_SOCKET, INT_MASK },
+					  { SANDBOX_MASKED, 2, SO_SNDBUF, INT_MASK } } },
+	/* Threads, no processes; clone3 hides its flags in memory. */
+	ALLOW_WITH(clone, 0, CLONE_VM | CLONE_THREAD), { .nr = SYS_clone3, .action = SANDBOX_NOSYS },
+	ALLOW(set_robust_list), ALLOW(rseq), ALLOW_IF(prctl, 0, PR_SET_NAME),
+	ALLOW_IF(seccomp, 0, SECCOMP_SET_MODE_FILTER),
 };
 
-static const struct sandbox_rule vcpu_rules[] = {
-	EVERY_THREAD, ALLOW(writev), ALLOW(sendto), ALLOW(sendmsg),
+static const struct sandbox_rule vcpu_rules[] = { EVERY_THREAD };
+
+static const struct sandbox_rule io_rules[] = { EVERY_THREAD, DISK_IO };
+
+/* getrandom: the guest's source of entropy. */
+static const struct sandbox_rule loop_rules[] = { EVERY_THREAD, SOCKET_IO, ALLOW(getrandom) };
+
+/* Resets the VM, and ends it: waits for what is in flight and for the console's last bytes. */
+static const struct sandbox_rule control_rules[] = {
+	EVERY_THREAD, SOCKET_IO, LOADING, ALLOW(poll),
 };
-
-static const struct sandbox_rule loop_rules[] = { EVERY_THREAD, LOOP_IO };
-
-/* Ends the VM too: drains what is in flight (poll: chan_free()), closes the ring. */
-static const struct sandbox_rule control_rules[] = { EVERY_THREAD, LOOP_IO, ALLOW(poll) };
 
 static const struct {
 	const struct sandbox_rule *rules;
@@ -60,9 +90,23 @@ static const struct {
 } thread_rules[] = {
 	[CONFINE_VCPU] = { vcpu_rules, ARRAY_LEN(vcpu_rules) },
 	[CONFINE_LOOP] = { loop_rules, ARRAY_LEN(loop_rules) },
+	[CONFINE_IO] = { io_rules, ARRAY_LEN(io_rules) },
 	[CONFINE_CONTROL] = { control_rules, ARRAY_LEN(control_rules) },
 };
 _Static_assert(ARRAY_LEN(thread_rules) == CONFINE_KINDS, "one rule set a kind");
+
+/* The filter of rules, for this process. */
+static int compile(struct sandbox_filter *f, const struct sandbox_rule *rules, size_t n,
+		   struct err *err)
+{
+	struct sandbox_rule own[ARRAY_LEN(process_rules)];
+
+	memcpy(own, rules, n * sizeof(*rules));
+	for (size_t i = 0; i < n; i++)
+		if (own[i].nr == SYS_tgkill)
+			own[i].args[0].value = (uint32_t)getpid();
+	return sandbox_compile(f, own, n, SANDBOX_DENY, err);
+}
 
 /* FNV-1a over the text: which id does not matter, only that processes seldom share one. */
 static uint32_t hash(uint32_t sum, const char *text)
@@ -80,6 +124,7 @@ uid_t confine_uid(const char *uuid, const char *role)
 int confine_process(struct confine *c, const char *uuid, struct err *err)
 {
 	uid_t uid = confine_uid(uuid, "monitor");
+	struct sandbox_filter process = { 0 };
 	int rc = 0;
 
 	memset(c, 0, sizeof(*c));
@@ -101,10 +146,12 @@ int confine_process(struct confine *c, const char *uuid, struct err *err)
 		}
 	}
 	for (unsigned k = 0; !rc && k < CONFINE_KINDS; k++)
-		rc = sandbox_compile(&c->filters[k], thread_rules[k].rules, thread_rules[k].n,
-				     SANDBOX_DENY, err);
+		rc = compile(&c->filters[k], thread_rules[k].rules, thread_rules[k].n, err);
 	if (!rc)
-		rc = sandbox_seccomp(process_rules, ARRAY_LEN(process_rules), SANDBOX_DENY, err);
+		rc = compile(&process, process_rules, ARRAY_LEN(process_rules), err);
+	if (!rc)
+		rc = sandbox_install(&process, err);
+	sandbox_filter_fini(&process);
 	if (rc)
 		confine_fini(c);
 	return rc;

@@ -5,8 +5,8 @@
  * confine_process() runs first thing in the monitor, before any thread exists and before
  * any file is parsed: identity (a user id per VM when started by root), no new privileges,
  * no capabilities, Landlock (no path can be opened, no TCP), and a filter of system calls
- * under which threads can be started but nothing opened, executed, connected or signalled.
- * Each thread then narrows it to what its kind needs.
+ * under which threads can be started but nothing opened, executed, connected or signalled,
+ * and no memory becomes executable. Each thread then narrows it to what its kind needs.
  */
 #ifndef VMM_CONFINE_H
 #define VMM_CONFINE_H
@@ -16,6 +16,7 @@
 enum confine_kind {
 	CONFINE_VCPU,
 	CONFINE_LOOP,
+	CONFINE_IO,		/* carries out the loop's file I/O, where there is no io_uring */
 	CONFINE_CONTROL,	/* the thread that waits for events and ends the VM */
 	CONFINE_KINDS,
 };

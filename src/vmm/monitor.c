@@ -23,10 +23,8 @@ struct monitor {
 	struct machine_cfg board;
 	struct confine confine;
 	struct loop_fd link;
-	void (*on_thread)(int cpu);
+	void (*on_thread)(enum confine_kind kind);
 };
-
-enum { CONTROL_THREAD = -2 };
 
 static void tell(const struct monitor *m, enum link_kind kind, uint32_t detail)
 {
@@ -56,13 +54,17 @@ static void on_link(struct loop_fd *w, unsigned events)
 	}
 }
 
-static void on_thread_start(struct vm *vm, int cpu)
+static void enter_thread(const struct monitor *m, enum confine_kind kind)
 {
-	struct monitor *m = container_of(vm, struct monitor, vm);
-
-	confine_thread(&m->confine, cpu < 0 ? CONFINE_LOOP : CONFINE_VCPU);
+	confine_thread(&m->confine, kind);
 	if (m->on_thread)
-		m->on_thread(cpu);
+		m->on_thread(kind);
+}
+
+static void on_thread_start(struct vm *vm, int thread)
+{
+	enter_thread(container_of(vm, struct monitor, vm), thread == VM_THREAD_LOOP ? CONFINE_LOOP :
+		     thread == VM_THREAD_IO ? CONFINE_IO : CONFINE_VCPU);
 }
 
 /* ---- building ---------------------------------------------------------------------------- */
@@ -210,9 +212,7 @@ static int run(struct monitor *m, struct err *err)
 
 	if (rc)
 		return rc;
-	confine_thread(&m->confine, CONFINE_CONTROL);
-	if (m->on_thread)
-		m->on_thread(CONTROL_THREAD);
+	enter_thread(m, CONFINE_CONTROL);
 	tell(m, LINK_STARTED, 0);
 	end = serve(m);
 	/* Flushes and closes everything first: who reads the message may use the disks. */
@@ -221,7 +221,8 @@ static int run(struct monitor *m, struct err *err)
 	return 0;
 }
 
-int monitor_run(const struct vmconfig *c, struct vm_files *files, void (*on_thread)(int cpu))
+int monitor_run(const struct vmconfig *c, struct vm_files *files,
+		void (*on_thread)(enum confine_kind kind))
 {
 	struct monitor *m = calloc(1, sizeof(*m));
 	struct err err;

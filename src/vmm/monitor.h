@@ -8,16 +8,17 @@
 #define VMM_MONITOR_H
 
 #include "config/vmconfig.h"
-#include "core/vm.h"
+#include "vmm/confine.h"
 #include "vmm/files.h"
 
 /*
- * In a process of its own, which has one thread. Takes over the descriptors of files. Returns the exit
- * status: 0 when the VM ended as the last message says, 1 when it could not be built (the
- * sentence went to the log). on_thread (NULL in the product) is called on each thread right
- * after its sandbox has closed, with the vCPU's index, -1 for the loop, -2 for the control
- * thread: the sandbox's test misbehaves there.
+ * In a process of its own, which has one thread. Takes over the descriptors of files. Returns the
+ * exit status: 0 when the VM ended as the last message says, 1 when it could not be built (the
+ * sentence went to the log). The caller then calls _exit(): handlers of exit() may want what the
+ * sandbox refuses. on_thread (NULL in the product) is called on each thread right after its
+ * sandbox has closed: the sandbox's test misbehaves there.
  */
-int monitor_run(const struct vmconfig *c, struct vm_files *files, void (*on_thread)(int cpu));
+int monitor_run(const struct vmconfig *c, struct vm_files *files,
+		void (*on_thread)(enum confine_kind kind));
 
 #endif

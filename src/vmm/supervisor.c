@@ -285,7 +285,7 @@ static __attribute__((noreturn)) void become_monitor(struct supervisor *s)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	prctl(PR_SET_NAME, "hospes-monitor");
-	exit(monitor_run(&s->config, &s->files, NULL));
+	_exit(monitor_run(&s->config, &s->files, NULL));
 }
 
 static int start_monitor(struct supervisor *s, const struct supervisor_args *args, int *console,
