@@ -34,6 +34,7 @@ struct supervisor {
 	struct vmconfig config;
 	struct vm_files files;
 	int dir, lock;
+	int agent;			/* the guest agent's byte stream, for whoever asks it */
 	struct net_process nets[VMCONFIG_MAX_NETS];
 	pid_t monitor;
 	struct loop *loop;
@@ -295,6 +296,8 @@ static int start_monitor(struct supervisor *s, const struct supervisor_args *arg
 
 	rc = pair(SOCK_STREAM, console, &s->files.console, err);
 	if (!rc)
+		rc = pair(SOCK_STREAM, &s->agent, &s->files.agent, err);
+	if (!rc)
 		rc = pair(SOCK_SEQPACKET, &link, &s->files.link, err);
 	if (rc)
 		return rc;
@@ -304,6 +307,7 @@ static int start_monitor(struct supervisor *s, const struct supervisor_args *arg
 	if (s->monitor == 0) {
 		close(link);
 		close(*console);
+		close(s->agent);
 		close(s->dir);
 		close(s->lock);
 		if (args->console >= 0)
@@ -438,6 +442,8 @@ static void clean_up(struct supervisor *s)
 	console_log_close(&s->log);
 	vm_files_close(&s->files);
 	vmconfig_fini(&s->config);
+	if (s->agent >= 0)
+		close(s->agent);
 	if (s->dir >= 0)
 		close(s->dir);
 	if (s->lock >= 0)
@@ -452,7 +458,7 @@ int supervisor_run(const struct supervisor_args *args, struct err *err)
 
 	if (!s)
 		return err_set(err, -ENOMEM, "out of memory");
-	s->dir = s->lock = s->log.fd = -1;
+	s->dir = s->lock = s->agent = s->log.fd = -1;
 	s->monitor_fd.fd = s->link.fd = s->control.fd = s->signals.fd = -1;
 	vm_files_init(&s->files);
 	rc = prepare(s, args, err);
