@@ -16,7 +16,8 @@ HOSPES = f"{BUILD}/hospes"
 # Boots share the machine with whatever else runs there: generous, and only ever waited out in failure.
 PATIENCE = 300
 LOGIN = rb"login: $"
-PROMPT = "hospes-test# "
+# What the shell prints when it is ready; terminal control may stand before it.
+SHELL = rb"(?:\x1b\[[0-9;?]*[a-z])*hospes-test# $"
 
 
 class GuestError(Exception):
@@ -110,13 +111,13 @@ class Guest:
         # Two strings, so that the echo of this line does not look like the prompt.
         self.send("stty -echo; bind 'set enable-bracketed-paste off' 2>/dev/null; "
                   "PS1='hospes''-test# '\n")
-        self.expect(rb"^" + re.escape(PROMPT.encode()))
+        self.expect(SHELL)
 
     def run(self, command, patience=PATIENCE):
         """Runs a shell command: its output, or GuestError with it when it fails."""
         start = self.seen
         self.send(f"{command}; echo status=$?\n")
-        match = self.expect(rb"^status=(\d+)\r?\n" + re.escape(PROMPT.encode()), patience)
+        match = self.expect(rb"status=(\d+)\s+" + SHELL, patience)
         output = self.text[start:match.start()].decode(errors="replace").replace("\r", "").strip()
         if int(match.group(1)):
             self.fail(f"{shlex.quote(command)} left with status {match.group(1).decode()}:\n{output}")
