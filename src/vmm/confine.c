@@ -7,6 +7,7 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -116,9 +117,26 @@ static uint32_t hash(uint32_t sum, const char *text)
 	return sum;
 }
 
+/* True when map, a file like /proc/self/uid_map, has the id; one that cannot be read has all. */
+static bool has_id(const char *map, uid_t id)
+{
+	unsigned first, outside, count;
+	FILE *f = fopen(map, "re");
+	bool found = !f;
+
+	while (!found && fscanf(f, "%u %u %u", &first, &outside, &count) == 3)
+		found = id - first < count;
+	if (f)
+		fclose(f);
+	return found;
+}
+
 uid_t confine_uid(const char *uuid, const char *role)
 {
-	return UID_BASE + (hash(hash(2166136261u, uuid), role) & UID_MASK);
+	uid_t uid = UID_BASE + (hash(hash(2166136261u, uuid), role) & UID_MASK);
+
+	return geteuid() == 0 && has_id("/proc/self/uid_map", uid) && has_id("/proc/self/gid_map", uid)
+		? uid : 0;
 }
 
 int confine_process(struct confine *c, const char *uuid, struct err *err)
@@ -128,7 +146,7 @@ int confine_process(struct confine *c, const char *uuid, struct err *err)
 	int rc = 0;
 
 	memset(c, 0, sizeof(*c));
-	if (geteuid() == 0)
+	if (uid)
 		rc = sandbox_drop_ids(uid, uid, err);
 	if (!rc)
 		rc = sandbox_drop_caps(err);

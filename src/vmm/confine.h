@@ -32,8 +32,9 @@ struct confine {
 int confine_process(struct confine *c, const char *uuid, struct err *err);
 
 /*
- * The user id (and group id) that a process of the VM gets when root starts it; role keeps
- * the VM's processes apart ("monitor", "net").
+ * The user id (and group id) that a process of the VM takes on; role keeps the VM's processes
+ * apart ("monitor", "net"). 0: the one it has, as we are not root, or are it in a user namespace
+ * that has no such id (a rootless container).
  */
 uid_t confine_uid(const char *uuid, const char *role);
 

@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bits.h"
 #include "block/lock.h"
 
 /* struct vm_files is descriptors only: walked as an array where all are treated alike. */
@@ -26,14 +29,45 @@ void vm_files_close(struct vm_files *f)
 	vm_files_init(f);
 }
 
+static int compare_ints(const void *a, const void *b)
+{
+	const int *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+void vm_files_close_others(const struct vm_files *f)
+{
+	int keep[sizeof(*f) / sizeof(int)], next = STDERR_FILENO + 1;
+
+	memcpy(keep, f, sizeof(keep));
+	qsort(keep, ARRAY_LEN(keep), sizeof(*keep), compare_ints);
+	for (size_t i = 0; i < ARRAY_LEN(keep); i++) {
+		if (keep[i] > next)
+			close_range((unsigned)next, (unsigned)keep[i] - 1, 0);
+		if (keep[i] >= next)
+			next = keep[i] + 1;
+	}
+	close_range((unsigned)next, UINT_MAX, 0);
+}
+
 static int open_one(int *fd, const char *path, int flags, const char *what, struct err *err)
 {
+	int got;
+
 	if (!path)
 		return 0;
 	/* Not blocking: a FIFO in a file's place must not hang the start. */
 	*fd = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (*fd < 0 && errno == EINVAL && flags & O_DIRECT)
+		return err_set(err, -EINVAL, "%s: its file system has no direct I/O; leave ',direct' away",
+			       path);
 	if (*fd < 0)
 		return err_sys(err, -errno, "%s: the %s cannot be opened", path, what);
+	/* io_uring takes the flag at its word: I/O that would wait fails on some file systems. */
+	got = fcntl(*fd, F_GETFL);
+	if (got < 0 || fcntl(*fd, F_SETFL, got & ~O_NONBLOCK))
+		return err_sys(err, -errno, "%s", path);
 	return 0;
 }
 

@@ -27,6 +27,9 @@ void vm_files_init(struct vm_files *f);
  */
 int vm_files_open(struct vm_files *f, const struct vmconfig *c, struct err *err);
 
+/* Of this process' descriptors, closes all but those of f and the standard ones. */
+void vm_files_close_others(const struct vm_files *f);
+
 /* Closes everything that is open. */
 void vm_files_close(struct vm_files *f);
 

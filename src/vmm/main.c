@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -26,18 +28,60 @@ static const char help[] =
 
 static int fd_number(const char *text, const char *option)
 {
+	socklen_t len = sizeof(int);
+	int type = 0;
 	char *end;
 	long n;
 
 	errno = 0;
 	n = strtol(text, &end, 10);
-	if (errno || *end || end == text || n < 3 || n > INT16_MAX || fcntl((int)n, F_GETFD) < 0) {
-		fprintf(stderr, "hospes-vm: %s %s: give the number of an open descriptor\n", option, text);
+	if (errno || *end || end == text || n < 3 || n > INT16_MAX ||
+	    getsockopt((int)n, SOL_SOCKET, SO_TYPE, &type, &len) || type != SOCK_STREAM) {
+		fprintf(stderr, "hospes-vm: %s %s: give the number of a stream socket, 3 or more\n", option,
+			text);
 		exit(EXIT_USAGE);
 	}
 	/* Nothing that is started later gets it. */
 	fcntl((int)n, F_SETFD, FD_CLOEXEC);
 	return (int)n;
+}
+
+/* Closes [from, below). */
+static void close_between(int from, int below)
+{
+	if (from < below)
+		close_range((unsigned)from, (unsigned)below - 1, 0);
+}
+
+/*
+ * Of what was inherited, the VM's processes keep the two sockets and a place for the log. They have
+ * no business with what is typed on a terminal, so they cannot read from it.
+ */
+static void own_descriptors(const struct supervisor_args *args)
+{
+	int low = args->console < args->control ? args->console : args->control;
+	int high = args->console < args->control ? args->control : args->console;
+	int null, log;
+
+	if (low > STDERR_FILENO)
+		close_between(STDERR_FILENO + 1, low);
+	else
+		low = STDERR_FILENO;
+	if (high > low)
+		close_between(low + 1, high);
+	close_range((unsigned)(high > low ? high : low) + 1, UINT_MAX, 0);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null >= 0) {
+		dup2(null, STDIN_FILENO);
+		dup2(null, STDOUT_FILENO);
+		if (null > STDERR_FILENO)
+			close(null);
+	}
+	log = isatty(STDERR_FILENO) ? open("/proc/self/fd/2", O_WRONLY | O_NOCTTY | O_CLOEXEC) : -1;
+	if (log >= 0) {
+		dup2(log, STDERR_FILENO);
+		close(log);
+	}
 }
 
 int main(int argc, char **argv)
@@ -79,6 +123,7 @@ int main(int argc, char **argv)
 		fputs(help, stderr);
 		return EXIT_USAGE;
 	}
+	own_descriptors(&args);
 	log_setup(STDERR_FILENO, "hospes-vm", LOG_INFO);
 	/* Signals of the terminal go to whoever started the VM, who passes on what is meant. */
 	setsid();

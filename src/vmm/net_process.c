@@ -8,9 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/bits.h"
+#include "base/log.h"
 #include "vmm/confine.h"
 
 /* The descriptors that the process finds its ends at. */
@@ -50,9 +53,12 @@ static __attribute__((noreturn)) void become_net(const char *program, const stru
 	char uid[16], hostname[HOSTNAME_MAX + 1];
 	const char *argv[MAX_ARGS] = { "hospes-net", "--fd", "3", "--status", "4" };
 	const struct vmconfig_net *card = &c->nets[n];
+	uid_t own_id = confine_uid(c->uuid, "net");
 	unsigned args = 5;
 	sigset_t none;
 
+	/* Signals of a terminal are not for it. */
+	setsid();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (!place(net, status))
@@ -60,8 +66,8 @@ static __attribute__((noreturn)) void become_net(const char *program, const stru
 	snprintf(hostname, sizeof(hostname), "%s", c->name);
 	argv[args++] = "--hostname";
 	argv[args++] = hostname;
-	if (geteuid() == 0) {
-		snprintf(uid, sizeof(uid), "%u", (unsigned)confine_uid(c->uuid, "net"));
+	if (own_id) {
+		snprintf(uid, sizeof(uid), "%u", (unsigned)own_id);
 		argv[args++] = "--uid";
 		argv[args++] = uid;
 	}
@@ -140,11 +146,54 @@ out_net:
 	return rc;
 }
 
+static void forget(struct net_process *p)
+{
+	p->pid = 0;
+	if (!p->loop)
+		return;
+	loop_fd_del(p->loop, &p->exited);
+	close(p->exited.fd);
+	p->loop = NULL;
+}
+
+static void on_exit_of_net(struct loop_fd *w, unsigned events)
+{
+	struct net_process *p = container_of(w, struct net_process, exited);
+	int status;
+
+	if (waitpid(p->pid, &status, WNOHANG) != p->pid)
+		return;
+	if (WIFSIGNALED(status))
+		log_warn("the network process was killed by signal %d (%s)", WTERMSIG(status),
+			 strsignal(WTERMSIG(status)));
+	forget(p);
+}
+
+int net_process_watch(struct net_process *p, struct loop *loop, struct err *err)
+{
+	int rc, fd;
+
+	if (!p->pid)
+		return 0;
+	fd = (int)syscall(SYS_pidfd_open, p->pid, 0);
+	if (fd < 0)
+		return err_sys(err, -errno, "pidfd_open (Linux 5.3 or later is needed)");
+	p->exited = (struct loop_fd){ .fd = fd, .fn = on_exit_of_net };
+	rc = loop_fd_set(loop, &p->exited, LOOP_IN);
+	if (rc) {
+		close(fd);
+		return err_sys(err, rc, "the network process cannot be watched");
+	}
+	p->loop = loop;
+	return 0;
+}
+
 void net_process_end(struct net_process *p)
 {
-	if (p->pid <= 0)
+	if (!p->pid)
 		return;
-	kill(p->pid, SIGTERM);
+	/* It keeps nothing that would have to be put away, and one that hangs takes no other signal. */
+	kill(p->pid, SIGKILL);
 	waitpid(p->pid, NULL, 0);
-	p->pid = 0;
+	forget(p);
 }

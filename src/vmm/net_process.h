@@ -5,10 +5,13 @@
 
 #include <sys/types.h>
 
+#include "base/loop.h"
 #include "config/vmconfig.h"
 
 struct net_process {
-	pid_t pid;		/* 0: none */
+	pid_t pid;		/* 0: none, or it has ended */
+	struct loop *loop;	/* of net_process_watch() */
+	struct loop_fd exited;	/* a pidfd */
 };
 
 /*
@@ -18,6 +21,12 @@ struct net_process {
  */
 int net_process_start(struct net_process *p, const struct vmconfig *c, unsigned n, int *fd,
 		      struct err *err);
+
+/*
+ * Has loop's thread notice when it ends by itself: its remains are taken away, and the log hears
+ * of an end that is none of its own doing. A p without a process is fine.
+ */
+int net_process_watch(struct net_process *p, struct loop *loop, struct err *err);
 
 /* Ends it, if it has not ended by itself when the monitor's end was closed. */
 void net_process_end(struct net_process *p);

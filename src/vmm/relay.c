@@ -2,7 +2,6 @@
 #include "vmm/relay.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,18 +16,12 @@ static void close_end(struct relay *r, struct loop_fd *w)
 	w->fd = -1;
 }
 
-static ssize_t put(int fd, const uint8_t *buf, size_t len)
-{
-	ssize_t n = send(fd, buf, len, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-	return n < 0 && errno == ENOTSOCK ? write(fd, buf, len) : n;
-}
-
 /* Passes on what waits; true when all is gone. */
 static bool flush(struct relay *r)
 {
 	while (r->off < r->len && r->to.fd >= 0) {
-		ssize_t n = put(r->to.fd, r->buf + r->off, r->len - r->off);
+		ssize_t n = send(r->to.fd, r->buf + r->off, r->len - r->off,
+				 MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n >= 0)
 			r->off += (size_t)n;
@@ -59,7 +52,7 @@ static void on_from(struct loop_fd *w, unsigned events)
 		loop_fd_del(r->loop, w);
 		return;
 	}
-	n = read(w->fd, r->buf, sizeof(r->buf));
+	n = recv(w->fd, r->buf, sizeof(r->buf), MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
@@ -81,13 +74,6 @@ static void on_to(struct loop_fd *w, unsigned events)
 	watch(r, flush(r));
 }
 
-static int set_nonblocking(int fd)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) ? -errno : 0;
-}
-
 int relay_start(struct relay *r, struct loop *loop, int from, int to, struct err *err)
 {
 	int rc;
@@ -95,11 +81,7 @@ int relay_start(struct relay *r, struct loop *loop, int from, int to, struct err
 	r->loop = loop;
 	r->from = (struct loop_fd){ .fd = from, .fn = on_from };
 	r->to = (struct loop_fd){ .fd = to, .fn = on_to };
-	rc = set_nonblocking(from);
-	if (!rc && to >= 0)
-		rc = set_nonblocking(to);
-	if (!rc)
-		rc = loop_fd_set(loop, &r->from, LOOP_IN);
+	rc = loop_fd_set(loop, &r->from, LOOP_IN);
 	return rc ? err_sys(err, rc, "the console cannot be relayed") : 0;
 }
 

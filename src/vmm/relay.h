@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Copies bytes from one descriptor to another, no faster than the second takes them. */
+/* Copies bytes from one stream socket to another, no faster than the second takes them. */
 #ifndef VMM_RELAY_H
 #define VMM_RELAY_H
 
@@ -12,7 +12,7 @@ enum { RELAY_BYTES = 16384 };
 
 struct relay {
 	struct loop *loop;
-	struct loop_fd from, to;	/* own descriptors; to.fd < 0: bytes are only tapped */
+	struct loop_fd from, to;	/* own sockets; to.fd < 0: bytes are only tapped */
 	/* Sees what is read before it is passed on; may be NULL. */
 	void (*tap)(void *opaque, const uint8_t *buf, size_t len);
 	/* The end of from, once all has been passed on; may be NULL. */
@@ -23,7 +23,7 @@ struct relay {
 };
 
 /*
- * Starts copying on loop's thread. Takes over from and to (to may be -1; made non-blocking).
+ * Starts copying on loop's thread. Takes over from and to (to may be -1).
  * r is zeroed but for tap, end and opaque, and stays where it is. A receiver that hangs up is
  * dropped; the relay goes on reading.
  */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,6 +31,10 @@
 /* How long a guest may take after the power button, and the monitor after an order to stop. */
 #define GRACE_NS (UINT64_C(60) * 1000000000u)
 #define STOP_NS (UINT64_C(10) * 1000000000u)
+
+/* How long the end of a VM waits for listeners that stall: of a stopped one's console, of events. */
+#define LAST_WORDS_NS (UINT64_C(1) * 1000000000u)
+enum { LAST_EVENT_MS = 1000 };
 
 struct supervisor {
 	struct vmconfig config;
@@ -58,21 +64,25 @@ struct supervisor {
 
 /* ---- telling whoever started the VM ------------------------------------------------------- */
 
+/* A listener that takes nothing misses events: a guest can make any number of them. */
 static void emit(struct supervisor *s, json_t *event)
 {
-	char *text;
+	char *text = s->control.fd >= 0 ? json_dumps(event, JSON_COMPACT) : NULL;
 
-	if (s->control.fd >= 0) {
-		text = json_dumps(event, JSON_COMPACT);
-		if (text && dprintf(s->control.fd, "%s\n", text) < 0)
-			log_debug("nobody listens to events any more");
-		free(text);
+	if (text) {
+		struct iovec iov[] = { { text, strlen(text) }, { (char *)"\n", 1 } };
+		const struct msghdr msg = { .msg_iov = iov, .msg_iovlen = ARRAY_LEN(iov) };
+
+		if (sendmsg(s->control.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+			log_debug("an event was not taken: %s", text);
 	}
+	free(text);
 	json_decref(event);
 }
 
 static void emit_end(struct supervisor *s)
 {
+	struct pollfd room = { .fd = s->control.fd, .events = POLLOUT };
 	const char *reason = "error";
 	int code = 0;
 
@@ -91,6 +101,7 @@ static void emit_end(struct supervisor *s)
 	} else {
 		code = WEXITSTATUS(s->status);
 	}
+	poll(&room, 1, LAST_EVENT_MS);
 	emit(s, json_pack("{s:s, s:s, s:i}", "event", "ended", "reason", reason, "code", code));
 }
 
@@ -104,9 +115,12 @@ static void order(struct supervisor *s, enum link_kind kind)
 		log_debug("the monitor takes no orders any more");
 }
 
+/* The VM is to end now; once it has, nobody who is slow to take its last words is waited for. */
 static void stop(struct supervisor *s)
 {
-	if (s->stopping)
+	if (s->monitor_ended)
+		loop_stop(s->loop);
+	if (s->stopping || s->monitor_ended)
 		return;
 	s->stopping = true;
 	order(s, LINK_STOP);
@@ -117,10 +131,10 @@ static void on_deadline(struct loop_timer *t)
 {
 	struct supervisor *s = container_of(t, struct supervisor, deadline);
 
-	if (!s->stopping)
-		stop(s);
-	else
+	if (s->stopping && !s->monitor_ended)
 		kill(s->monitor, SIGKILL);
+	else
+		stop(s);
 }
 
 /* The first request presses the power button, the second ends the VM. */
@@ -131,7 +145,7 @@ static void on_signal(struct loop_fd *w, unsigned events)
 
 	if (read(w->fd, &info, sizeof(info)) != sizeof(info))
 		return;
-	if (s->asked) {
+	if (s->asked || s->stopping || s->monitor_ended) {
 		stop(s);
 		return;
 	}
@@ -188,17 +202,17 @@ static void end_if_done(struct supervisor *s)
 		loop_stop(s->loop);
 }
 
-static void on_link(struct loop_fd *w, unsigned events)
+/* Takes one message; false: there is none. */
+static bool take_message(struct supervisor *s)
 {
-	struct supervisor *s = container_of(w, struct supervisor, link);
 	struct link_msg msg;
-	ssize_t n = recv(w->fd, &msg, sizeof(msg), MSG_DONTWAIT);
+	ssize_t n = recv(s->link.fd, &msg, sizeof(msg), MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
+		return false;
 	if (n != sizeof(msg)) {
-		loop_fd_del(s->loop, w);
-		return;
+		loop_fd_del(s->loop, &s->link);
+		return false;
 	}
 	if (msg.kind == LINK_STARTED)
 		emit(s, json_pack("{s:s}", "event", "started"));
@@ -206,6 +220,12 @@ static void on_link(struct loop_fd *w, unsigned events)
 		emit(s, json_pack("{s:s}", "event", "reset"));
 	else if (msg.kind >= LINK_POWEROFF && msg.kind <= LINK_STOPPED)
 		s->last = msg;
+	return true;
+}
+
+static void on_link(struct loop_fd *w, unsigned events)
+{
+	take_message(container_of(w, struct supervisor, link));
 }
 
 static void on_monitor_exit(struct loop_fd *w, unsigned events)
@@ -215,10 +235,15 @@ static void on_monitor_exit(struct loop_fd *w, unsigned events)
 	if (waitpid(s->monitor, &s->status, WNOHANG) != s->monitor)
 		return;
 	loop_fd_del(s->loop, w);
-	/* What it said last may still wait. */
-	if (s->link.added)
-		on_link(&s->link, LOOP_IN);
+	/* What it said last may still wait, behind what it said before. */
+	while (s->link.added && take_message(s))
+		;
 	s->monitor_ended = true;
+	/* Of its own accord the VM ends when its last words are taken; on order it ends soon. */
+	if (s->stopping)
+		loop_timer_arm(s->loop, &s->deadline, loop_now_ns() + LAST_WORDS_NS);
+	else
+		loop_timer_cancel(s->loop, &s->deadline);
 	end_if_done(s);
 }
 
@@ -278,19 +303,23 @@ static int start_nets(struct supervisor *s, struct err *err)
 	return 0;
 }
 
-/* The child: nothing of the supervisor's stays open but what the VM needs. */
+/*
+ * The child: nothing of the supervisor's stays open but what the VM needs, and signals of a
+ * terminal do not reach it.
+ */
 static __attribute__((noreturn)) void become_monitor(struct supervisor *s)
 {
 	sigset_t none;
 
+	vm_files_close_others(&s->files);
+	setsid();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	prctl(PR_SET_NAME, "hospes-monitor");
 	_exit(monitor_run(&s->config, &s->files, NULL));
 }
 
-static int start_monitor(struct supervisor *s, const struct supervisor_args *args, int *console,
-			 struct err *err)
+static int start_monitor(struct supervisor *s, int *console, struct err *err)
 {
 	int link = -1, rc;
 
@@ -304,19 +333,8 @@ static int start_monitor(struct supervisor *s, const struct supervisor_args *arg
 	s->monitor = fork();
 	if (s->monitor < 0)
 		return err_sys(err, -errno, "the monitor process cannot be started");
-	if (s->monitor == 0) {
-		close(link);
-		close(*console);
-		close(s->agent);
-		close(s->dir);
-		close(s->lock);
-		if (args->console >= 0)
-			close(args->console);
-		if (args->control >= 0)
-			close(args->control);
-		close(s->signals.fd);
+	if (s->monitor == 0)
 		become_monitor(s);
-	}
 	s->link.fd = link;
 	/* The disks' locks live on in the monitor alone. */
 	vm_files_close(&s->files);
@@ -359,6 +377,8 @@ static int take_signals(struct supervisor *s, struct err *err)
 	sigaddset(&wanted, SIGHUP);
 	sigprocmask(SIG_BLOCK, &wanted, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	/* A limit of file sizes (ulimit -f) is an error of the write, for the monitor as well. */
+	signal(SIGXFSZ, SIG_IGN);
 	s->signals.fd = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
 	return s->signals.fd < 0 ? err_sys(err, -errno, "signalfd") : 0;
 }
@@ -404,6 +424,8 @@ static int serve(struct supervisor *s, const struct supervisor_args *args, int c
 		rc = watch(s, &s->control, on_control, err);
 	if (!rc)
 		rc = watch(s, &s->signals, on_signal, err);
+	for (unsigned i = 0; !rc && i < VMCONFIG_MAX_NETS; i++)
+		rc = net_process_watch(&s->nets[i], s->loop, err);
 	if (!rc)
 		rc = relay_console(s, console, args->console, err);
 	if (rc)
@@ -463,7 +485,7 @@ int supervisor_run(const struct supervisor_args *args, struct err *err)
 	vm_files_init(&s->files);
 	rc = prepare(s, args, err);
 	if (!rc)
-		rc = start_monitor(s, args, &console, err);
+		rc = start_monitor(s, &console, err);
 	if (!rc)
 		rc = serve(s, args, console, err);
 	if (!rc)

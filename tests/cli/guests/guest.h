@@ -5,6 +5,7 @@
 #define TEST_DEVICE 0x100000
 #define TEST_PASS 0x5555
 #define TEST_FAIL 0x3333
+#define TEST_RESET 0x7777
 
 .macro BEGIN
 	.section .text.start, "ax"
