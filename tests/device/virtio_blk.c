@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* virtio-blk under drivers that behave and drivers that do not, on a disk in memory. */
-#include "tests/device/harness.h"
+#include "tests/device/blk_rig.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,313 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/bits.h"
 #include "block/raw.h"
-#include "dev/virtio/blk.h"
-
-enum { F_SEG_MAX = 2, F_RO = 5, F_BLK_SIZE = 6, F_FLUSH = 9, F_TOPOLOGY = 10, F_MQ = 12,
-       F_DISCARD = 13, F_WRITE_ZEROES = 14 };
-enum { T_IN = 0, T_OUT = 1, T_FLUSH = 4, T_GET_ID = 8, T_DISCARD = 11, T_WRITE_ZEROES = 13 };
-enum { QUEUE_SIZE = 256 };
-enum { S_OK = 0, S_IOERR = 1, S_UNSUPP = 2, S_NONE = 0xee };
-
-#define ALL_FEATURES                                                                               \
-	(BIT(F_FLUSH) | BIT(F_DISCARD) | BIT(F_WRITE_ZEROES) | BIT(F_SEG_MAX) |                    \
-	 BIT(VIRTIO_F_INDIRECT_DESC))
-
-/* ---- a disk in memory whose completions the test controls ------------------------------ */
-
-enum { SECTORS = 2048, DISK = SECTORS * 512 };
-
-struct memdisk {
-	struct blk blk;
-	uint8_t data[DISK];
-
-	pthread_mutex_t lock;		/* the fields below */
-	pthread_cond_t changed;
-	bool hold;			/* requests wait for memdisk_release() */
-	int fail;			/* what requests complete with instead */
-	struct blk_req *held, **held_end;
-	unsigned held_count;
-	unsigned seen[BLK_WRITE_ZEROES + 1];	/* requests by blk_op */
-	char order[32];			/* "wf": a write, then a flush */
-};
-
-static void memdisk_carry_out(struct memdisk *m, struct blk_req *req)
-{
-	uint8_t *at = m->data + req->off;
-
-	assert_true(req->op == BLK_FLUSH || (req->off <= DISK && req->len <= DISK - req->off));
-	for (unsigned i = 0; i < req->niov; i++) {
-		if (req->op == BLK_READ)
-			memcpy(req->iov[i].iov_base, at, req->iov[i].iov_len);
-		else if (req->op == BLK_WRITE)
-			memcpy(at, req->iov[i].iov_base, req->iov[i].iov_len);
-		at += req->iov[i].iov_len;
-	}
-	if (req->op == BLK_WRITE_ZEROES)
-		memset(at, 0, req->len);
-	else if (req->op == BLK_DISCARD)
-		memset(at, 0xdd, req->len);
-}
-
-static void memdisk_submit(struct blk *b, struct blk_req *req)
-{
-	struct memdisk *m = container_of(b, struct memdisk, blk);
-	size_t n = strlen(m->order);
-	bool hold;
-	int fail;
-
-	pthread_mutex_lock(&m->lock);
-	m->seen[req->op]++;
-	if (n < sizeof(m->order) - 1)
-		m->order[n] = "rwfdz"[req->op];
-	hold = m->hold;
-	fail = m->fail;
-	if (hold) {
-		req->next = NULL;
-		*m->held_end = req;
-		m->held_end = &req->next;
-		m->held_count++;
-		pthread_cond_broadcast(&m->changed);
-	}
-	pthread_mutex_unlock(&m->lock);
-	if (hold)
-		return;
-	if (!fail)
-		memdisk_carry_out(m, req);
-	blk_complete_later(b, req, fail);
-}
-
-static void release_held(void *arg)
-{
-	struct memdisk *m = arg;
-	struct blk_req *req;
-	int fail;
-
-	pthread_mutex_lock(&m->lock);
-	req = m->held;
-	fail = m->fail;
-	m->held = NULL;
-	m->held_end = &m->held;
-	m->held_count = 0;
-	m->hold = false;
-	pthread_mutex_unlock(&m->lock);
-	while (req) {
-		struct blk_req *next = req->next;
-
-		if (!fail)
-			memdisk_carry_out(m, req);
-		blk_complete(&m->blk, req, fail);
-		req = next;
-	}
-}
-
-/* Carries out what is held; later requests are not held. */
-static void memdisk_release(struct memdisk *m)
-{
-	loop_call(m->blk.loop, release_held, m);
-}
-
-static void memdisk_hold(struct memdisk *m)
-{
-	pthread_mutex_lock(&m->lock);
-	m->hold = true;
-	pthread_mutex_unlock(&m->lock);
-}
-
-static void memdisk_fail(struct memdisk *m, int code)
-{
-	pthread_mutex_lock(&m->lock);
-	m->fail = code;
-	pthread_mutex_unlock(&m->lock);
-}
-
-static void memdisk_wait_held(struct memdisk *m, unsigned count)
-{
-	pthread_mutex_lock(&m->lock);
-	while (m->held_count < count)
-		pthread_cond_wait(&m->changed, &m->lock);
-	pthread_mutex_unlock(&m->lock);
-}
-
-static unsigned memdisk_seen(struct memdisk *m, enum blk_op op)
-{
-	unsigned seen;
-
-	pthread_mutex_lock(&m->lock);
-	seen = m->seen[op];
-	pthread_mutex_unlock(&m->lock);
-	return seen;
-}
-
-static void memdisk_close(struct blk *b)
-{
-	struct memdisk *m = container_of(b, struct memdisk, blk);
-
-	assert_int_equal(m->held_count, 0);
-	pthread_cond_destroy(&m->changed);
-	pthread_mutex_destroy(&m->lock);
-	free(m);
-}
-
-static const struct blk_ops memdisk_ops = {
-	.name = "memory", .submit = memdisk_submit, .close = memdisk_close,
-};
-
-static struct memdisk *memdisk_new(struct loop *loop, bool read_only)
-{
-	struct memdisk *m = calloc(1, sizeof(*m));
-
-	pthread_mutex_init(&m->lock, NULL);
-	pthread_cond_init(&m->changed, NULL);
-	m->held_end = &m->held;
-	m->blk.info = (struct blk_info){ .size = DISK, .block_size = 4096, .read_only = read_only,
-					 .discard_granularity = read_only ? 0 : 4096 };
-	for (size_t i = 0; i < DISK; i++)
-		m->data[i] = (uint8_t)(i / 512 + i * 7);
-	blk_init(&m->blk, &memdisk_ops, loop);
-	return m;
-}
-
-/* ---- a guest with that disk ------------------------------------------------------------ */
-
-/* One buffer of a request. */
-struct buf {
-	gpa_t addr;
-	uint32_t len;
-	bool write;			/* by the device */
-};
-
-struct tested {
-	struct rig *r;
-	struct memdisk *m;
-	struct virtio *v;
-	struct driver d;
-	uint16_t next_desc[DRIVER_QUEUES];	/* where add() goes on */
-	bool read_only;				/* what make() makes */
-	unsigned queues;
-};
-
-static struct virtio *make(struct rig *r, void *arg)
-{
-	struct tested *t = arg;
-	struct err err;
-
-	t->m = memdisk_new(r->vm.loop, t->read_only);
-	assert_int_equal(virtio_blk_new(&t->v, &r->vm, &t->m->blk, "serial-1", t->queues, "disk0",
-					&err), 0);
-	return t->v;
-}
-
-static void tested_new(struct tested *t, bool read_only, unsigned queues)
-{
-	*t = (struct tested){ .read_only = read_only, .queues = queues };
-	t->r = rig_new_with(make, t);
-	driver_open(&t->d, t->r, PCI_TESTED);
-}
-
-/* Resets and starts the device, with those of the features that are offered. */
-static void start(struct tested *t, uint64_t features)
-{
-	memset(t->next_desc, 0, sizeof(t->next_desc));
-	driver_start(&t->d, features | BIT(VIRTIO_F_VERSION_1), t->v->queue_count, QUEUE_SIZE);
-}
-
-static uint16_t desc_flags(const struct buf *b, bool last)
-{
-	return (uint16_t)((b->write ? D_WRITE : 0) | (last ? 0 : D_NEXT));
-}
-
-/* Makes a chain of the buffers available. */
-static void add(struct tested *t, unsigned n, const struct buf *bufs, unsigned count)
-{
-	const uint16_t head = t->next_desc[n] % QUEUE_SIZE;
-
-	for (unsigned i = 0; i < count; i++) {
-		const uint16_t at = t->next_desc[n]++ % QUEUE_SIZE;
-
-		ring_desc(&t->d, n, at, bufs[i].addr, bufs[i].len,
-			  desc_flags(&bufs[i], i + 1 == count), (uint16_t)((at + 1) % QUEUE_SIZE));
-	}
-	ring_avail(&t->d, n, head);
-}
-
-/* As add(), through an indirect table in new memory. */
-static void add_indirect(struct tested *t, unsigned n, const struct buf *bufs, unsigned count)
-{
-	const gpa_t table = rig_alloc(t->r, 16 * count, 16);
-	const uint16_t head = t->next_desc[n]++ % QUEUE_SIZE;
-
-	for (unsigned i = 0; i < count; i++)
-		table_desc(t->r, table, i, bufs[i].addr, bufs[i].len,
-			   desc_flags(&bufs[i], i + 1 == count), (uint16_t)(i + 1));
-	ring_desc(&t->d, n, head, table, 16 * count, D_INDIRECT, 0);
-	ring_avail(&t->d, n, head);
-}
-
-/* Waits for the next used element; returns its head, *written its length (may be NULL). */
-static uint32_t take(struct tested *t, unsigned n, uint32_t *written)
-{
-	uint32_t id, len;
-
-	ring_wait(&t->d, n, &id, &len);
-	if (written)
-		*written = len;
-	return id;
-}
-
-static gpa_t header(struct tested *t, uint32_t type, uint64_t sector)
-{
-	gpa_t gpa = rig_alloc(t->r, 16, 1);
-
-	st_le32(rig_ram(t->r, gpa), type);
-	st_le64(rig_ram(t->r, gpa) + 8, sector);
-	return gpa;
-}
-
-static gpa_t status_byte(struct tested *t)
-{
-	gpa_t gpa = rig_alloc(t->r, 1, 1);
-
-	*rig_ram(t->r, gpa) = S_NONE;
-	return gpa;
-}
-
-static uint8_t status_at(struct tested *t, gpa_t gpa)
-{
-	return ram_ld8(rig_ram(t->r, gpa));
-}
-
-/* Makes a request of header, data (len 0: none) and status available; the status's place. */
-static gpa_t begin(struct tested *t, unsigned n, uint32_t type, uint64_t sector, gpa_t data,
-		   uint32_t len)
-{
-	bool to_guest = type == T_IN || type == T_GET_ID;
-	gpa_t status = status_byte(t);
-	struct buf b[3] = { { header(t, type, sector), 16, false }, { data, len, to_guest },
-			    { status, 1, true } };
-
-	if (!len)
-		b[1] = b[2];
-	add(t, n, b, len ? 3 : 2);
-	return status;
-}
-
-static uint8_t request_len(struct tested *t, uint32_t type, uint64_t sector, gpa_t data,
-			   uint32_t len, uint32_t *written)
-{
-	gpa_t status = begin(t, 0, type, sector, data, len);
-
-	ring_kick(&t->d, 0);
-	take(t, 0, written);
-	return status_at(t, status);
-}
-
-static uint8_t request(struct tested *t, uint32_t type, uint64_t sector, gpa_t data, uint32_t len)
-{
-	return request_len(t, type, sector, data, len, NULL);
-}
 
 /* ---- drivers that behave --------------------------------------------------------------- */
 
@@ -390,31 +84,31 @@ static void requests_are_carried_out(void **state)
 
 	tested_new(&t, false, 1);
 	for (size_t i = 0; i < ARRAY_LEN(rings); i++) {
-		start(&t, ALL_FEATURES | rings[i]);
+		tested_start(&t, ALL_FEATURES | rings[i]);
 		data = rig_alloc(t.r, 8192, 4096);
-		assert_int_equal(request_len(&t, T_IN, 3, data, 8192, &written), S_OK);
+		assert_int_equal(tested_request_len(&t, T_IN, 3, data, 8192, &written), S_OK);
 		assert_int_equal(written, 8193);
 		assert_memory_equal(rig_ram(t.r, data), t.m->data + 3 * 512, 8192);
 
 		memset(rig_ram(t.r, data), 0x5a, 8192);
-		assert_int_equal(request_len(&t, T_OUT, SECTORS - 16, data, 8192, &written), S_OK);
+		assert_int_equal(tested_request_len(&t, T_OUT, SECTORS - 16, data, 8192, &written), S_OK);
 		assert_int_equal(written, 1);
 		assert_int_equal(t.m->data[DISK - 8192], 0x5a);
 		assert_int_equal(t.m->data[DISK - 1], 0x5a);
 		assert_int_not_equal(t.m->data[DISK - 8193], 0x5a);
-		assert_int_equal(request(&t, T_FLUSH, 0, 0, 0), S_OK);
+		assert_int_equal(tested_request(&t, T_FLUSH, 0, 0, 0), S_OK);
 		assert_int_equal(memdisk_seen(t.m, BLK_FLUSH), i + 1);
 		/* nothing, at the end */
-		assert_int_equal(request(&t, T_IN, SECTORS, data, 0), S_OK);
+		assert_int_equal(tested_request(&t, T_IN, SECTORS, data, 0), S_OK);
 
 		memset(rig_ram(t.r, data), 0x11, 40);
-		assert_int_equal(request(&t, T_GET_ID, 0, data, 20), S_OK);
+		assert_int_equal(tested_request(&t, T_GET_ID, 0, data, 20), S_OK);
 		id = (char *)rig_ram(t.r, data);
 		assert_string_equal(id, "serial-1");
 		assert_int_equal(id[19], 0);
 		assert_int_equal(id[20], 0x11);
 		memset(id, 0x11, 40);
-		assert_int_equal(request_len(&t, T_GET_ID, 0, data, 4, &written), S_OK);
+		assert_int_equal(tested_request_len(&t, T_GET_ID, 0, data, 4, &written), S_OK);
 		assert_memory_equal(id, "seri\x11", 5);
 		assert_int_equal(written, 5);
 	}
@@ -428,14 +122,14 @@ static void ranges_are_discarded_and_zeroed(void **state)
 	gpa_t data;
 
 	tested_new(&t, false, 1);
-	start(&t, ALL_FEATURES);
+	tested_start(&t, ALL_FEATURES);
 	data = rig_alloc(t.r, 48, 1);
 	p = rig_ram(t.r, data);
 	for (unsigned i = 0; i < 3; i++) {
 		st_le64(p + 16 * i, 100 * i);
 		st_le32(p + 16 * i + 8, i);		/* the first is empty */
 	}
-	assert_int_equal(request(&t, T_DISCARD, 0, data, 48), S_OK);
+	assert_int_equal(tested_request(&t, T_DISCARD, 0, data, 48), S_OK);
 	assert_int_equal(t.m->data[0], 0);
 	assert_int_equal(t.m->data[100 * 512 - 1], (uint8_t)(99 + (100 * 512 - 1) * 7));
 	for (unsigned i = 0; i < 512; i++)
@@ -444,7 +138,7 @@ static void ranges_are_discarded_and_zeroed(void **state)
 	assert_int_equal(t.m->data[202 * 512], (uint8_t)(202 + 202 * 512 * 7));
 
 	st_le32(p + 16 + 12, 1);			/* may unmap */
-	assert_int_equal(request(&t, T_WRITE_ZEROES, 0, data, 48), S_OK);
+	assert_int_equal(tested_request(&t, T_WRITE_ZEROES, 0, data, 48), S_OK);
 	for (unsigned i = 0; i < 512; i++)
 		assert_int_equal(t.m->data[100 * 512 + i], 0);
 	assert_int_equal(memdisk_seen(t.m, BLK_WRITE_ZEROES), 2);
@@ -458,15 +152,15 @@ static void writes_are_stable_without_flush(void **state)
 	gpa_t data;
 
 	tested_new(&t, false, 1);
-	start(&t, BIT(F_WRITE_ZEROES));
+	tested_start(&t, BIT(F_WRITE_ZEROES));
 	data = rig_alloc(t.r, 512, 512);
-	assert_int_equal(request(&t, T_OUT, 0, data, 512), S_OK);
+	assert_int_equal(tested_request(&t, T_OUT, 0, data, 512), S_OK);
 	st_le32(rig_ram(t.r, data) + 8, 1);
-	assert_int_equal(request(&t, T_WRITE_ZEROES, 0, data, 16), S_OK);
-	assert_int_equal(request(&t, T_IN, 0, data, 512), S_OK);
+	assert_int_equal(tested_request(&t, T_WRITE_ZEROES, 0, data, 16), S_OK);
+	assert_int_equal(tested_request(&t, T_IN, 0, data, 512), S_OK);
 	assert_string_equal(t.m->order, "wfzfr");
-	start(&t, BIT(F_FLUSH));
-	assert_int_equal(request(&t, T_OUT, 0, data, 512), S_OK);
+	tested_start(&t, BIT(F_FLUSH));
+	assert_int_equal(tested_request(&t, T_OUT, 0, data, 512), S_OK);
 	assert_string_equal(t.m->order, "wfzfrw");
 	rig_free(t.r);
 }
@@ -496,7 +190,7 @@ static void framing_is_the_drivers_business(void **state)
 	gpa_t mark;
 
 	tested_new(&t, false, 1);
-	start(&t, ALL_FEATURES);
+	tested_start(&t, ALL_FEATURES);
 	mark = t.r->next_free;
 	for (int i = 0; i < 1500; i++) {
 		uint32_t sectors = (uint32_t)rand_r(&seed) % 20;
@@ -520,12 +214,12 @@ static void framing_is_the_drivers_business(void **state)
 		n = cut(&seed, out, write ? 16 + sectors * 512 : 16, false, b, 60);
 		n += cut(&seed, in, write ? 1 : 1 + sectors * 512, true, b + n, 60);
 		if (rand_r(&seed) & 1)
-			add(&t, 0, b, n);
+			tested_add(&t, 0, b, n);
 		else
-			add_indirect(&t, 0, b, n);
+			tested_add_indirect(&t, 0, b, n);
 		ring_kick(&t.d, 0);
-		take(&t, 0, NULL);
-		assert_int_equal(status_at(&t, in + (write ? 0 : sectors * 512)), S_OK);
+		tested_take(&t, 0, NULL);
+		assert_int_equal(tested_status_at(&t, in + (write ? 0 : sectors * 512)), S_OK);
 		assert_memory_equal(write ? data : rig_ram(t.r, in),
 				    t.m->data + sector * 512, sectors * 512);
 	}
@@ -539,12 +233,12 @@ static void many_requests_are_in_flight(void **state)
 	gpa_t status[4][N], data;
 
 	tested_new(&t, false, 4);
-	start(&t, ALL_FEATURES | BIT(F_MQ));
+	tested_start(&t, ALL_FEATURES | BIT(F_MQ));
 	data = rig_alloc(t.r, 4 * N * 512, 512);
 	memdisk_hold(t.m);
 	for (unsigned n = 0; n < 4; n++) {
 		for (unsigned i = 0; i < N; i++)
-			status[n][i] = begin(&t, n, T_IN, n * N + i, data + 512 * (n * N + i), 512);
+			status[n][i] = tested_begin(&t, n, T_IN, n * N + i, data + 512 * (n * N + i), 512);
 		ring_kick(&t.d, n);
 	}
 	memdisk_wait_held(t.m, 4 * N);
@@ -553,9 +247,9 @@ static void many_requests_are_in_flight(void **state)
 	memdisk_release(t.m);
 	for (unsigned n = 0; n < 4; n++) {
 		for (unsigned i = 0; i < N; i++)
-			take(&t, n, NULL);
+			tested_take(&t, n, NULL);
 		for (unsigned i = 0; i < N; i++)
-			assert_int_equal(status_at(&t, status[n][i]), S_OK);
+			assert_int_equal(tested_status_at(&t, status[n][i]), S_OK);
 	}
 	assert_memory_equal(rig_ram(t.r, data), t.m->data, 4 * N * 512);
 	rig_free(t.r);
@@ -574,25 +268,25 @@ static void a_safepoint_waits_for_requests(void **state)
 	gpa_t first, second;
 
 	tested_new(&t, false, 1);
-	start(&t, ALL_FEATURES);
+	tested_start(&t, ALL_FEATURES);
 	memdisk_hold(t.m);
-	first = begin(&t, 0, T_OUT, 0, rig_alloc(t.r, 512, 1), 512);
+	first = tested_begin(&t, 0, T_OUT, 0, rig_alloc(t.r, 512, 1), 512);
 	ring_kick(&t.d, 0);
 	memdisk_wait_held(t.m, 1);
 	assert_int_equal(pthread_create(&thread, NULL, pause_vm, &t.r->vm), 0);
 	memdisk_release(t.m);
 	pthread_join(thread, NULL);
 	assert_true(ring_has_used(&t.d, 0));
-	assert_int_equal(status_at(&t, first), S_OK);
-	take(&t, 0, NULL);
+	assert_int_equal(tested_status_at(&t, first), S_OK);
+	tested_take(&t, 0, NULL);
 
-	second = begin(&t, 0, T_FLUSH, 0, 0, 0);
+	second = tested_begin(&t, 0, T_FLUSH, 0, 0, 0);
 	ring_kick(&t.d, 0);
 	rig_settle(t.r);
-	assert_int_equal(status_at(&t, second), S_NONE);
+	assert_int_equal(tested_status_at(&t, second), S_NONE);
 	vm_resume(&t.r->vm);
-	take(&t, 0, NULL);
-	assert_int_equal(status_at(&t, second), S_OK);
+	tested_take(&t, 0, NULL);
+	assert_int_equal(tested_status_at(&t, second), S_OK);
 	rig_free(t.r);
 }
 
@@ -609,7 +303,7 @@ static void a_failing_host_is_an_io_error(void **state)
 	assert_int_equal(pipe2(p, O_CLOEXEC | O_NONBLOCK), 0);
 	log_setup(p[1], "test", LOG_WARN);
 	tested_new(&t, false, 1);
-	start(&t, ALL_FEATURES);
+	tested_start(&t, ALL_FEATURES);
 	data = rig_alloc(t.r, 512, 1);
 	assert_int_equal(virtio_blk_host_error(t.v), 0);
 	memdisk_fail(t.m, -ENOSPC);
@@ -617,13 +311,13 @@ static void a_failing_host_is_an_io_error(void **state)
 		uint32_t type = types[i % 4];
 
 		memset(rig_ram(t.r, data), 0, 512);
-		assert_int_equal(request(&t, type, 0, data,
+		assert_int_equal(tested_request(&t, type, 0, data,
 					 type == T_FLUSH ? 0 : type == T_WRITE_ZEROES ? 16 : 512),
 				 type == T_WRITE_ZEROES ? S_OK : S_IOERR);
 	}
 	assert_int_equal(virtio_blk_host_error(t.v), -ENOSPC);
 	memdisk_fail(t.m, 0);
-	assert_int_equal(request(&t, T_OUT, 0, data, 512), S_OK);
+	assert_int_equal(tested_request(&t, T_OUT, 0, data, 512), S_OK);
 	rig_free(t.r);
 	log_setup(STDERR_FILENO, "test", LOG_WARN);
 	assert_true(read(p[0], log, sizeof(log) - 1) > 0);
@@ -645,24 +339,24 @@ static void mistakes_are_answered(void **state)
 
 	tested_new(&t, false, 1);
 	memcpy(before, t.m->data, DISK);
-	start(&t, ALL_FEATURES);
+	tested_start(&t, ALL_FEATURES);
 	data = rig_alloc(t.r, MIB, 1);
 	for (uint32_t type = T_IN; type <= T_OUT; type++) {
-		assert_int_equal(request(&t, type, SECTORS, data, 512), S_IOERR);
-		assert_int_equal(request(&t, type, SECTORS - 1, data, 1024), S_IOERR);
-		assert_int_equal(request(&t, type, UINT64_MAX, data, 512), S_IOERR);
-		assert_int_equal(request(&t, type, UINT64_MAX / 512, data, 512), S_IOERR);
-		assert_int_equal(request(&t, type, UINT64_MAX / 512 + 1, data, 512), S_IOERR);
-		assert_int_equal(request(&t, type, UINT64_MAX / 512 + 2, data, 512), S_IOERR);
-		assert_int_equal(request(&t, type, 1, data, MIB), S_IOERR);
-		assert_int_equal(request_len(&t, type, 0, data, 511, &written), S_IOERR);
+		assert_int_equal(tested_request(&t, type, SECTORS, data, 512), S_IOERR);
+		assert_int_equal(tested_request(&t, type, SECTORS - 1, data, 1024), S_IOERR);
+		assert_int_equal(tested_request(&t, type, UINT64_MAX, data, 512), S_IOERR);
+		assert_int_equal(tested_request(&t, type, UINT64_MAX / 512, data, 512), S_IOERR);
+		assert_int_equal(tested_request(&t, type, UINT64_MAX / 512 + 1, data, 512), S_IOERR);
+		assert_int_equal(tested_request(&t, type, UINT64_MAX / 512 + 2, data, 512), S_IOERR);
+		assert_int_equal(tested_request(&t, type, 1, data, MIB), S_IOERR);
+		assert_int_equal(tested_request_len(&t, type, 0, data, 511, &written), S_IOERR);
 		assert_int_equal(written, 0);
-		assert_int_equal(request(&t, type, 0, data, 513), S_IOERR);
+		assert_int_equal(tested_request(&t, type, 0, data, 513), S_IOERR);
 	}
-	assert_int_equal(request(&t, 2, 0, data, 512), S_UNSUPP);
-	assert_int_equal(request(&t, 14, 0, data, 16), S_UNSUPP);
-	assert_int_equal(request(&t, UINT32_MAX, 0, data, 512), S_UNSUPP);
-	assert_int_equal(request(&t, 0x80000000u, 0, 0, 0), S_UNSUPP);
+	assert_int_equal(tested_request(&t, 2, 0, data, 512), S_UNSUPP);
+	assert_int_equal(tested_request(&t, 14, 0, data, 16), S_UNSUPP);
+	assert_int_equal(tested_request(&t, UINT32_MAX, 0, data, 512), S_UNSUPP);
+	assert_int_equal(tested_request(&t, 0x80000000u, 0, 0, 0), S_UNSUPP);
 	for (unsigned op = 0; op <= BLK_WRITE_ZEROES; op++)
 		assert_int_equal(memdisk_seen(t.m, op), 0);
 	assert_memory_equal(before, t.m->data, DISK);
@@ -682,7 +376,7 @@ static uint8_t range_request(struct tested *t, uint32_t type, uint64_t sector, u
 	st_le64(p + 16, sector);
 	st_le32(p + 24, sectors);
 	st_le32(p + 28, flags);
-	return request(t, type, 0, data, 32);
+	return tested_request(t, type, 0, data, 32);
 }
 
 static void garbage_ranges_are_refused(void **state)
@@ -691,7 +385,7 @@ static void garbage_ranges_are_refused(void **state)
 	gpa_t data;
 
 	tested_new(&t, false, 1);
-	start(&t, ALL_FEATURES);
+	tested_start(&t, ALL_FEATURES);
 	data = rig_alloc(t.r, 8192, 1);
 	for (int i = 0; i < 2; i++) {
 		uint32_t type = i ? T_WRITE_ZEROES : T_DISCARD;
@@ -703,16 +397,16 @@ static void garbage_ranges_are_refused(void **state)
 		assert_int_equal(range_request(&t, type, UINT64_MAX / 512 + 1, 1, 0), S_IOERR);
 		assert_int_equal(range_request(&t, type, 0, 1, 2), S_UNSUPP);
 		assert_int_equal(range_request(&t, type, 0, 1, UINT32_MAX), S_UNSUPP);
-		assert_int_equal(request(&t, type, 0, 0, 0), S_IOERR);
-		assert_int_equal(request(&t, type, 0, data, 15), S_IOERR);
-		assert_int_equal(request(&t, type, 0, data, 17), S_IOERR);
-		assert_int_equal(request(&t, type, 0, data, 8192), S_IOERR);
+		assert_int_equal(tested_request(&t, type, 0, 0, 0), S_IOERR);
+		assert_int_equal(tested_request(&t, type, 0, data, 15), S_IOERR);
+		assert_int_equal(tested_request(&t, type, 0, data, 17), S_IOERR);
+		assert_int_equal(tested_request(&t, type, 0, data, 8192), S_IOERR);
 	}
 	assert_int_equal(range_request(&t, T_DISCARD, 0, 1, 1), S_UNSUPP);
 	assert_int_equal(memdisk_seen(t.m, BLK_DISCARD), 0);
 	assert_int_equal(memdisk_seen(t.m, BLK_WRITE_ZEROES), 0);
 
-	start(&t, 0);		/* not negotiated */
+	tested_start(&t, 0);		/* not negotiated */
 	assert_int_equal(range_request(&t, T_DISCARD, 0, 1, 0), S_UNSUPP);
 	assert_int_equal(range_request(&t, T_WRITE_ZEROES, 0, 1, 0), S_UNSUPP);
 	assert_int_equal(memdisk_seen(t.m, BLK_DISCARD), 0);
@@ -725,13 +419,13 @@ static void a_read_only_disk_stays_as_it_is(void **state)
 	gpa_t data;
 
 	tested_new(&t, true, 1);
-	start(&t, BIT(F_RO) | BIT(F_FLUSH));
+	tested_start(&t, BIT(F_RO) | BIT(F_FLUSH));
 	data = rig_alloc(t.r, 512, 1);
-	assert_int_equal(request(&t, T_OUT, 0, data, 512), S_IOERR);
+	assert_int_equal(tested_request(&t, T_OUT, 0, data, 512), S_IOERR);
 	assert_int_equal(range_request(&t, T_DISCARD, 0, 1, 0), S_UNSUPP);
 	assert_int_equal(range_request(&t, T_WRITE_ZEROES, 0, 1, 0), S_UNSUPP);
-	assert_int_equal(request(&t, T_IN, 0, data, 512), S_OK);
-	assert_int_equal(request(&t, T_FLUSH, 0, 0, 0), S_OK);
+	assert_int_equal(tested_request(&t, T_IN, 0, data, 512), S_OK);
+	assert_int_equal(tested_request(&t, T_FLUSH, 0, 0, 0), S_OK);
 	assert_int_equal(memdisk_seen(t.m, BLK_WRITE), 0);
 	rig_free(t.r);
 }
@@ -745,20 +439,20 @@ static void too_many_buffers_are_an_error(void **state)
 	gpa_t data, status;
 
 	tested_new(&t, false, 1);
-	start(&t, ALL_FEATURES);
+	tested_start(&t, ALL_FEATURES);
 	data = rig_alloc(t.r, 256 * 512, 512);
 	for (unsigned extra = 0; extra < 2; extra++) {
 		unsigned n = 0;
 
-		status = status_byte(&t);
-		b[n++] = (struct buf){ header(&t, T_IN, 0), 16, false };
+		status = tested_status_byte(&t);
+		b[n++] = (struct buf){ tested_header(&t, T_IN, 0), 16, false };
 		for (unsigned i = 0; i < MOST + extra; i++)
 			b[n++] = (struct buf){ data + i * 512, 512, true };
 		b[n++] = (struct buf){ status, 1, true };
-		add_indirect(&t, 0, b, n);
+		tested_add_indirect(&t, 0, b, n);
 		ring_kick(&t.d, 0);
-		take(&t, 0, NULL);
-		assert_int_equal(status_at(&t, status), extra ? S_IOERR : S_OK);
+		tested_take(&t, 0, NULL);
+		assert_int_equal(tested_status_at(&t, status), extra ? S_IOERR : S_OK);
 	}
 	assert_memory_equal(rig_ram(t.r, data), t.m->data, MOST * 512);
 	rig_free(t.r);
@@ -772,21 +466,21 @@ static void what_cannot_be_answered_breaks_the_device(void **state)
 	log_setup(STDERR_FILENO, "test", LOG_ERROR);
 	tested_new(&t, false, 1);
 	for (unsigned i = 0; i < 8; i++) {
-		start(&t, ALL_FEATURES);
-		a = header(&t, T_IN, 0);
-		s = status_byte(&t);
+		tested_start(&t, ALL_FEATURES);
+		a = tested_header(&t, T_IN, 0);
+		s = tested_status_byte(&t);
 		switch (i) {
 		case 0:	/* a short header */
-			add(&t, 0, (struct buf[]){ { a, 15, false }, { s, 1, true } }, 2);
+			tested_add(&t, 0, (struct buf[]){ { a, 15, false }, { s, 1, true } }, 2);
 			break;
 		case 1:	/* no header */
-			add(&t, 0, (struct buf[]){ { s, 1, true } }, 1);
+			tested_add(&t, 0, (struct buf[]){ { s, 1, true } }, 1);
 			break;
 		case 2:	/* a header the device may only write */
-			add(&t, 0, (struct buf[]){ { a, 16, true }, { s, 1, true } }, 2);
+			tested_add(&t, 0, (struct buf[]){ { a, 16, true }, { s, 1, true } }, 2);
 			break;
 		case 3:	/* no status */
-			add(&t, 0, (struct buf[]){ { a, 16, false } }, 1);
+			tested_add(&t, 0, (struct buf[]){ { a, 16, false } }, 1);
 			break;
 		case 4:	/* a loop */
 			ring_desc(&t.d, 0, 0, a, 16, D_NEXT, 1);
@@ -794,7 +488,7 @@ static void what_cannot_be_answered_breaks_the_device(void **state)
 			ring_avail(&t.d, 0, 0);
 			break;
 		case 5:	/* outside RAM */
-			add(&t, 0, (struct buf[]){ { a, 16, false },
+			tested_add(&t, 0, (struct buf[]){ { a, 16, false },
 				{ RAM_BASE + RAM_BYTES - 8, 512, true }, { s, 1, true } }, 3);
 			break;
 		case 6:	/* a head that does not exist */
@@ -808,14 +502,14 @@ static void what_cannot_be_answered_breaks_the_device(void **state)
 		ring_kick(&t.d, 0);
 		driver_wait_broken(&t.d);
 		assert_false(ring_has_used(&t.d, 0));
-		assert_int_equal(status_at(&t, s), S_NONE);
+		assert_int_equal(tested_status_at(&t, s), S_NONE);
 		/* Nothing more is processed until the reset. */
 		ring_kick(&t.d, 0);
 		rig_settle(t.r);
 		assert_false(ring_has_used(&t.d, 0));
 	}
-	start(&t, ALL_FEATURES);
-	assert_int_equal(request(&t, T_IN, 0, rig_alloc(t.r, 512, 1), 512), S_OK);
+	tested_start(&t, ALL_FEATURES);
+	assert_int_equal(tested_request(&t, T_IN, 0, rig_alloc(t.r, 512, 1), 512), S_OK);
 	rig_free(t.r);
 	log_setup(STDERR_FILENO, "test", LOG_WARN);
 }
@@ -837,11 +531,11 @@ static void a_reset_waits_for_requests(void **state)
 	log_setup(STDERR_FILENO, "test", LOG_ERROR);
 	for (int broken = 0; broken < 2; broken++) {
 		tested_new(&t, false, 1);
-		start(&t, ALL_FEATURES);
+		tested_start(&t, ALL_FEATURES);
 		memdisk_hold(t.m);
 		data = rig_alloc(t.r, 3 * 512, 512);
 		for (unsigned i = 0; i < 3; i++)
-			s[i] = begin(&t, 0, i ? T_IN : T_FLUSH, i, data + i * 512, i ? 512 : 0);
+			s[i] = tested_begin(&t, 0, i ? T_IN : T_FLUSH, i, data + i * 512, i ? 512 : 0);
 		ring_kick(&t.d, 0);
 		memdisk_wait_held(t.m, 3);
 		if (broken) {
@@ -862,7 +556,7 @@ static void a_reset_waits_for_requests(void **state)
 		wait_reset(&t);
 		assert_false(ring_has_used(&t.d, 0));
 		for (unsigned i = 0; i < 3; i++)
-			assert_int_equal(status_at(&t, s[i]), S_NONE);
+			assert_int_equal(tested_status_at(&t, s[i]), S_NONE);
 		/* The reset is over: memory is the guest's alone. */
 		len = t.r->next_free - RAM_BASE;
 		before = malloc(len);
@@ -870,8 +564,8 @@ static void a_reset_waits_for_requests(void **state)
 		rig_settle(t.r);
 		assert_memory_equal(before, t.r->ram, len);
 		free(before);
-		start(&t, ALL_FEATURES);
-		assert_int_equal(request(&t, T_IN, 5, data, 512), S_OK);
+		tested_start(&t, ALL_FEATURES);
+		assert_int_equal(tested_request(&t, T_IN, 5, data, 512), S_OK);
 		assert_memory_equal(rig_ram(t.r, data), t.m->data + 5 * 512, 512);
 		rig_free(t.r);
 	}
@@ -886,10 +580,10 @@ static void a_driver_that_reuses_descriptors(void **state)
 	gpa_t s, data;
 
 	tested_new(&t, false, 1);
-	start(&t, ALL_FEATURES);
+	tested_start(&t, ALL_FEATURES);
 	data = rig_alloc(t.r, 512, 1);
 	memdisk_hold(t.m);
-	s = begin(&t, 0, T_IN, 9, data, 512);
+	s = tested_begin(&t, 0, T_IN, 9, data, 512);
 	for (int round = 0; round < 2; round++) {
 		for (int i = round == 0; i < N; i++)
 			ring_avail(&t.d, 0, 0);
@@ -900,8 +594,8 @@ static void a_driver_that_reuses_descriptors(void **state)
 	assert_int_equal(t.m->held_count, N);
 	memdisk_release(t.m);
 	for (int i = 0; i < 2 * N; i++)
-		assert_int_equal(take(&t, 0, NULL), 0);
-	assert_int_equal(status_at(&t, s), S_OK);
+		assert_int_equal(tested_take(&t, 0, NULL), 0);
+	assert_int_equal(tested_status_at(&t, s), S_OK);
 	assert_int_equal(memdisk_seen(t.m, BLK_READ), 2 * N);
 	rig_free(t.r);
 }
@@ -928,7 +622,7 @@ static void random_rings(void **state)
 		unsigned wild = 1 + (unsigned)round % 12;
 
 		t.r->next_free = mark;
-		start(&t, ALL_FEATURES | BIT(VIRTIO_F_EVENT_IDX));
+		tested_start(&t, ALL_FEATURES | BIT(VIRTIO_F_EVENT_IDX));
 		for (unsigned i = 0; i < 8192; i += 16) {
 			st_le32(t.r->ram + i, (uint32_t)rand_r(&seed) % 15);
 			st_le64(t.r->ram + i + 8, (uint64_t)rand_r(&seed) % (SECTORS + 10));
@@ -946,8 +640,8 @@ static void random_rings(void **state)
 				ring_kick(&t.d, k & 1);
 		}
 	}
-	start(&t, ALL_FEATURES);
-	assert_int_equal(request(&t, T_IN, 0, rig_alloc(t.r, 512, 1), 512), S_OK);
+	tested_start(&t, ALL_FEATURES);
+	assert_int_equal(tested_request(&t, T_IN, 0, rig_alloc(t.r, 512, 1), 512), S_OK);
 	rig_free(t.r);
 	log_setup(STDERR_FILENO, "test", LOG_WARN);
 }
@@ -980,17 +674,17 @@ static void through_a_real_file(void **state)
 	t.r = rig_new_with(make_on_file, &fd);
 	t.v = t.r->devices[PCI_TESTED];
 	driver_open(&t.d, t.r, PCI_TESTED);
-	start(&t, ALL_FEATURES);
+	tested_start(&t, ALL_FEATURES);
 	data = rig_alloc(t.r, 4096, 1);
 	p = rig_ram(t.r, data);
 	for (unsigned i = 0; i < 4096; i++)
 		p[i] = (uint8_t)(i * 11);
-	assert_int_equal(request(&t, T_OUT, BIG_SECTORS - 8, data, 4096), S_OK);
-	assert_int_equal(request(&t, T_FLUSH, 0, 0, 0), S_OK);
+	assert_int_equal(tested_request(&t, T_OUT, BIG_SECTORS - 8, data, 4096), S_OK);
+	assert_int_equal(tested_request(&t, T_FLUSH, 0, 0, 0), S_OK);
 	assert_int_equal(pread(fd, back, 4096, (BIG_SECTORS - 8) * INT64_C(512)), 4096);
 	assert_memory_equal(back, p, 4096);
 	memset(p, 0, 4096);
-	assert_int_equal(request(&t, T_IN, BIG_SECTORS - 8, data, 4096), S_OK);
+	assert_int_equal(tested_request(&t, T_IN, BIG_SECTORS - 8, data, 4096), S_OK);
 	assert_memory_equal(back, p, 4096);
 
 	/* Ranges as large as was offered, and larger. */
