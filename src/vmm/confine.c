@@ -35,12 +35,19 @@ enum { UID_BASE = 0x70000000, UID_MASK = 0x0fffffff };
 /* Stands for the process' own id, which compile() fills in: abort() signals its own thread. */
 enum { OWN_PID = -1 };
 
+/* What the sanitizers' run-time libraries ask for in each thread they see begin. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZERS ALLOW(sched_getaffinity),
+#else
+#define SANITIZERS
+#endif
+
 /*
  * Any thread: memory from the C library (never executable), locks, time, the log and eventfds
  * (write), its own end.
  */
 #define EVERY_THREAD \
-	ALLOW(futex), ALLOW(clock_gettime), ALLOW(sched_yield), ALLOW(write), \
+	SANITIZERS ALLOW(futex), ALLOW(clock_gettime), ALLOW(sched_yield), ALLOW(write), \
 	ALLOW_WITHOUT(mmap, 2, PROT_EXEC), ALLOW_WITHOUT(mprotect, 2, PROT_EXEC), ALLOW(munmap), \
 	ALLOW(mremap), ALLOW(madvise), ALLOW(brk), ALLOW(exit), ALLOW(exit_group), \
 	ALLOW(rt_sigreturn), ALLOW(rt_sigprocmask), ALLOW(rt_sigaction), ALLOW(sigaltstack), \
