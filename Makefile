@@ -57,7 +57,9 @@ fuzz:
 	  --count 100000
 	@tests/fuzz/run --seconds $(FUZZ_SECONDS)
 
-bench: all
+bench:
+	@tools/setup build test
+	@$(MAKE) --no-print-directory all
 	@bench/run $(BUILD)
 
 cover:
