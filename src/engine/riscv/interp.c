@@ -8,8 +8,8 @@
  * entered; whoever leaves early takes back what was not executed, so at faults and in
  * functions of sys.h it is exact.
  *
- * At block boundaries the loop looks at vcpu.attention, and every POLL_INSNS instructions at
- * the clock. Guest state that other boundaries depend on (privilege, translation, interrupt
+ * At block boundaries the loop looks at vcpu.attention, and every POLL_INSNS instructions and
+ * traps at the clock (a guest may trap for ever without an instruction done). Guest state that other boundaries depend on (privilege, translation, interrupt
  * enables) only changes in instructions that end a block and go on by `find`.
  */
 #include "engine/riscv/interp.h"
@@ -42,6 +42,14 @@ static bool service(struct riscv_cpu *cpu, enum vcpu_exit *exit)
 	return false;
 }
 
+/* The trap noted in cpu->trap. False: leave run, with an error. */
+static bool take_trap(struct riscv_cpu *cpu)
+{
+	if (cpu->poll_at)
+		cpu->poll_at--;
+	return riscv_trap(cpu, cpu->trap.cause, cpu->trap.tval);
+}
+
 /* After a function of sys.h: sets cpu->pc to where execution goes on. False: leave run. */
 static bool sys_leave(struct riscv_cpu *cpu, enum sys_result result, const struct block *blk,
 		      const struct insn *in, enum vcpu_exit *exit)
@@ -56,10 +64,11 @@ static bool sys_leave(struct riscv_cpu *cpu, enum sys_result result, const struc
 	case SYS_JUMP:
 		cpu->icount++;
 		return true;
-	case SYS_TRAP:
-		return riscv_trap(cpu, cpu->trap.cause, cpu->trap.tval);
 	case SYS_ILLEGAL:
-		return riscv_trap(cpu, CAUSE_ILLEGAL, block_raw(blk, in));
+		riscv_fault(cpu, CAUSE_ILLEGAL, block_raw(blk, in));
+		return take_trap(cpu);
+	case SYS_TRAP:
+		return take_trap(cpu);
 	case SYS_EXIT:
 		*exit = cpu->exit;
 		return false;
@@ -107,8 +116,13 @@ lookup:
 	} else {
 		blk = block_find(cpu, prev, slot);
 		if (!blk) {
-			if (!riscv_trap(cpu, cpu->trap.cause, cpu->trap.tval))
+			if (!take_trap(cpu))
 				return VCPU_EXIT_ERROR;
+			if (cpu->icount < cpu->poll_at &&
+			    !atomic_load_explicit(attention, memory_order_relaxed))
+				goto find;
+			if (!service(cpu, &exit))
+				return exit;
 			goto find;
 		}
 	}
@@ -128,7 +142,7 @@ illegal:
 fault:	/* in did not happen: cpu->trap says why */
 	cpu->pc = PC;
 	cpu->icount -= blk->count - (uint64_t)(in - block_insns(blk));
-	if (!riscv_trap(cpu, cpu->trap.cause, cpu->trap.tval))
+	if (!take_trap(cpu))
 		return VCPU_EXIT_ERROR;
 	goto find;
 system:
