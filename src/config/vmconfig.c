@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/vmconfig.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -92,10 +93,44 @@ bool vmconfig_parse_mac(const char *text, uint8_t mac[6])
 	return true;
 }
 
+/* 8-4-4-4-12 hexadecimal digits */
+static bool uuid_ok(const char *text)
+{
+	for (unsigned i = 0; i < 36; i++) {
+		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+		if (dash ? text[i] != '-' : !isxdigit((unsigned char)text[i]))
+			return false;
+	}
+	return !text[36];
+}
+
+static int check_path(const char *what, const char *path, struct err *err)
+{
+	return !path || path[0] == '/' ? 0 : err_set(err, -EINVAL, "%s '%s': give the whole path, from / "
+						      "on", what, path);
+}
+
+static int check_paths(const struct vmconfig *c, struct err *err)
+{
+	int rc = check_path("kernel", c->kernel, err);
+
+	if (!rc)
+		rc = check_path("initrd", c->initrd, err);
+	if (!rc)
+		rc = check_path("firmware", c->firmware, err);
+	for (unsigned i = 0; !rc && i < VMCONFIG_MAX_PFLASH; i++)
+		rc = check_path("pflash", c->pflash[i], err);
+	return rc;
+}
+
 static int check_disk(const struct vmconfig_disk *d, struct err *err)
 {
 	bool mmio = !strcmp(d->bus, "mmio");
+	int rc = check_path("disk", d->file, err);
 
+	if (rc)
+		return rc;
 	if (strcmp(d->format, "raw"))
 		return err_set(err, -EINVAL, "%s: disk format '%s' is not known; use raw", d->file,
 			       d->format);
@@ -126,11 +161,14 @@ int vmconfig_check(const struct vmconfig *c, struct err *err)
 	if (c->memory < VMCONFIG_MIN_MEMORY || c->memory % MIB)
 		return err_set(err, -EINVAL, "%llu bytes of memory: give whole MiB, 16 MiB or more",
 			       (unsigned long long)c->memory);
-	for (unsigned i = 0; i < c->disk_count; i++) {
+	if (!uuid_ok(c->uuid))
+		return err_set(err, -EINVAL, "uuid '%.80s' does not look like "
+			       "8f14e45f-ceea-467f-a8b1-0d9a6c7f2b11", c->uuid);
+	rc = check_paths(c, err);
+	for (unsigned i = 0; !rc && i < c->disk_count; i++)
 		rc = check_disk(&c->disks[i], err);
-		if (rc)
-			return rc;
-	}
+	if (rc)
+		return rc;
 	for (unsigned i = 0; i < c->net_count; i++) {
 		if (strcmp(c->nets[i].backend, "user"))
 			return err_set(err, -EINVAL, "network backend '%s' is not known; use user",
@@ -291,6 +329,8 @@ int vmconfig_load(struct vmconfig *c, const char *path, struct err *err)
 	int rc;
 
 	memset(c, 0, sizeof(*c));
+	if (!root && bad.line < 1)
+		return err_set(err, -EINVAL, "%s", bad.text);	/* names the file and the reason */
 	if (!root)
 		return err_set(err, -EINVAL, "%s: line %d: %s", path, bad.line, bad.text);
 	rc = read_all(c, root, path, err);
@@ -302,87 +342,167 @@ int vmconfig_load(struct vmconfig *c, const char *path, struct err *err)
 
 /* ---- writing ---------------------------------------------------------------------------- */
 
-static void write_members(json_t *obj, const struct member *members, size_t n, const void *object)
+/* Puts value, which may be NULL for want of memory, under name. */
+static int put(json_t *obj, const char *name, json_t *value, struct err *err)
 {
-	for (size_t i = 0; i < n; i++) {
-		const struct member *m = &members[i];
-		json_t *value = NULL;
-
-		switch (m->kind) {
-		case TEXT:
-			if (FIELD(object, m, char *))
-				value = json_string(FIELD(object, m, char *));
-			break;
-		case FLAG:
-			value = json_boolean(FIELD(object, m, bool));
-			break;
-		case UINT:
-			value = json_integer(FIELD(object, m, unsigned));
-			break;
-		case BYTES:
-			value = json_integer((json_int_t)FIELD(object, m, uint64_t));
-			break;
-		}
-		if (value)
-			json_object_set_new(obj, m->name, value);
-	}
+	return json_object_set_new(obj, name, value) ? err_set(err, -ENOMEM, "out of memory") : 0;
 }
 
-static json_t *strings(char *const *text, unsigned n)
+static int append(json_t *array, json_t *value, struct err *err)
+{
+	return json_array_append_new(array, value) ? err_set(err, -ENOMEM, "out of memory") : 0;
+}
+
+static int text_to_json(json_t **out, const char *name, const char *text, struct err *err)
+{
+	*out = json_string(text);
+	return *out ? 0 : err_set(err, -EILSEQ, "'%s': \"%s\" is not UTF-8 text, so it cannot be written "
+				  "down; give it another name", name, text);
+}
+
+static int write_member(json_t *obj, const struct member *m, const void *object, struct err *err)
+{
+	json_t *value = NULL;
+	int rc = 0;
+
+	switch (m->kind) {
+	case TEXT:
+		if (!FIELD(object, m, char *))
+			return 0;
+		rc = text_to_json(&value, m->name, FIELD(object, m, char *), err);
+		break;
+	case FLAG:
+		value = json_boolean(FIELD(object, m, bool));
+		break;
+	case UINT:
+		value = json_integer(FIELD(object, m, unsigned));
+		break;
+	case BYTES:
+		value = json_integer((json_int_t)FIELD(object, m, uint64_t));
+		break;
+	}
+	return rc ? rc : put(obj, m->name, value, err);
+}
+
+static int write_members(json_t *obj, const struct member *members, size_t n, const void *object,
+			 struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < n; i++)
+		rc = write_member(obj, &members[i], object, err);
+	return rc;
+}
+
+/* The list of n strings, without NULL ones, under name. */
+static int write_strings(json_t *obj, const char *name, char *const *text, unsigned n, struct err *err)
+{
+	json_t *array = json_array(), *value;
+	int rc = put(obj, name, array, err);
+
+	for (unsigned i = 0; !rc && i < n; i++) {
+		if (!text[i])
+			continue;
+		rc = text_to_json(&value, name, text[i], err);
+		if (!rc)
+			rc = append(array, value, err);
+	}
+	return rc;
+}
+
+static int write_disks(json_t *root, const struct vmconfig *c, struct err *err)
 {
 	json_t *array = json_array();
+	int rc = put(root, "disks", array, err);
 
-	for (unsigned i = 0; i < n; i++)
-		if (text[i])
-			json_array_append_new(array, json_string(text[i]));
-	return array;
+	for (unsigned i = 0; !rc && i < c->disk_count; i++) {
+		json_t *obj = json_object();
+
+		rc = append(array, obj, err);
+		if (!rc)
+			rc = write_members(obj, disk_members, ARRAY_LEN(disk_members), &c->disks[i], err);
+	}
+	return rc;
 }
 
-static json_t *to_json(const struct vmconfig *c)
+static int write_nets(json_t *root, const struct vmconfig *c, struct err *err)
 {
-	json_t *root = json_object(), *disks = json_array(), *nets = json_array();
+	json_t *array = json_array();
+	int rc = put(root, "nets", array, err);
 
-	json_object_set_new(root, "schema", json_integer(VMCONFIG_SCHEMA));
-	write_members(root, top_members, ARRAY_LEN(top_members), c);
-	json_object_set_new(root, "pflash", strings(c->pflash, VMCONFIG_MAX_PFLASH));
-	for (unsigned i = 0; i < c->disk_count; i++) {
+	for (unsigned i = 0; !rc && i < c->net_count; i++) {
+		const struct vmconfig_net *n = &c->nets[i];
 		json_t *obj = json_object();
 
-		write_members(obj, disk_members, ARRAY_LEN(disk_members), &c->disks[i]);
-		json_array_append_new(disks, obj);
+		rc = append(array, obj, err);
+		if (!rc)
+			rc = write_members(obj, net_members, ARRAY_LEN(net_members), n, err);
+		if (!rc)
+			rc = write_strings(obj, "forward", n->forward, n->forward_count, err);
 	}
-	for (unsigned i = 0; i < c->net_count; i++) {
-		json_t *obj = json_object();
+	return rc;
+}
 
-		write_members(obj, net_members, ARRAY_LEN(net_members), &c->nets[i]);
-		json_object_set_new(obj, "forward", strings(c->nets[i].forward,
-							    c->nets[i].forward_count));
-		json_array_append_new(nets, obj);
+/* The text of the file, which the caller frees. */
+static int to_text(const struct vmconfig *c, char **text, struct err *err)
+{
+	json_t *root = json_object();
+	int rc = root ? put(root, "schema", json_integer(VMCONFIG_SCHEMA), err)
+		      : err_set(err, -ENOMEM, "out of memory");
+
+	if (!rc)
+		rc = write_members(root, top_members, ARRAY_LEN(top_members), c, err);
+	if (!rc)
+		rc = write_strings(root, "pflash", c->pflash, VMCONFIG_MAX_PFLASH, err);
+	if (!rc)
+		rc = write_disks(root, c, err);
+	if (!rc)
+		rc = write_nets(root, c, err);
+	if (!rc) {
+		*text = json_dumps(root, JSON_INDENT(2));
+		rc = *text ? 0 : err_set(err, -ENOMEM, "out of memory");
 	}
-	json_object_set_new(root, "disks", disks);
-	json_object_set_new(root, "nets", nets);
-	return root;
+	json_decref(root);
+	return rc;
+}
+
+static int write_all(int fd, const char *text, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, text, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		text += n;
+		len -= (size_t)n;
+	}
+	return 0;
 }
 
 int vmconfig_save(const struct vmconfig *c, const char *path, struct err *err)
 {
-	char temp[4096];
-	json_t *root;
+	char temp[4096], *text = NULL;
 	int fd, rc = vmconfig_check(c, err);
 
+	if (!rc)
+		rc = to_text(c, &text, err);
 	if (rc)
 		return rc;
-	if (snprintf(temp, sizeof(temp), "%s.new", path) >= (int)sizeof(temp))
+	if (snprintf(temp, sizeof(temp), "%s.new", path) >= (int)sizeof(temp)) {
+		free(text);
 		return err_set(err, -ENAMETOOLONG, "%s: the path is too long", path);
+	}
 	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_sys(err, -errno, "%s", temp);
-	root = to_json(c);
-	errno = EIO;
-	rc = json_dumpfd(root, fd, JSON_INDENT(2)) || write(fd, "\n", 1) != 1 || fsync(fd) ||
-	     rename(temp, path) ? -errno : 0;
-	json_decref(root);
-	close(fd);
+	rc = fd < 0 ? -errno : write_all(fd, text, strlen(text));
+	if (!rc)
+		rc = write_all(fd, "\n", 1);
+	if (!rc && (fsync(fd) || rename(temp, path)))
+		rc = -errno;
+	free(text);
+	if (fd >= 0)
+		close(fd);
 	if (rc) {
 		unlink(temp);
 		return err_sys(err, rc, "%s cannot be written", path);

@@ -2,9 +2,11 @@
 #include "tests/unit/test.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "config/vmconfig.h"
@@ -102,6 +104,21 @@ static void checks(void **state)
 	c.disks[0].slot = 1;
 	c.nets[0].mac[1] = '3';
 	assert_int_equal(vmconfig_check(&c, &err), -EINVAL);
+	c.nets[0].mac[1] = '2';
+	assert_int_equal(vmconfig_check(&c, &err), 0);
+	c.uuid[0] = 'g';
+	assert_int_equal(vmconfig_check(&c, &err), -EINVAL);
+	c.uuid[0] = 'A';
+	c.uuid[35] = '\0';
+	assert_int_equal(vmconfig_check(&c, &err), -EINVAL);
+	c.uuid[35] = '0';
+	c.disks[0].file[0] = '.';
+	assert_int_equal(vmconfig_check(&c, &err), -EINVAL);
+	c.disks[0].file[0] = '/';
+	c.pflash[0][0] = '.';
+	assert_int_equal(vmconfig_check(&c, &err), -EINVAL);
+	c.pflash[0][0] = '/';
+	assert_int_equal(vmconfig_check(&c, &err), 0);
 	vmconfig_fini(&c);
 	assert_false(vmconfig_name_ok(""));
 	assert_false(vmconfig_name_ok("../x"));
@@ -114,12 +131,64 @@ static void checks(void **state)
 	assert_int_equal(mac[5], 0x5f);
 }
 
+/* A file name need not be text; a setting that cannot be written down must not get lost. */
+static void no_text(void **state)
+{
+	struct vmconfig c = example();
+	struct err err = { "" };
+
+	c.kernel = strdup("/k\xff");
+	write_text("as it was");
+	assert_int_equal(vmconfig_save(&c, path, &err), -EILSEQ);
+	assert_non_null(strstr(err.msg, "'kernel': \"/k\xff\" is not UTF-8"));
+	c.kernel[2] = '\0';
+	c.disks[0].file[1] = '\xc0';
+	assert_int_equal(vmconfig_save(&c, path, &err), -EILSEQ);
+	assert_non_null(strstr(err.msg, "'file'"));
+	c.disks[0].file[1] = 'a';
+	c.nets[0].forward[0][0] = '\x80';
+	assert_int_equal(vmconfig_save(&c, path, &err), -EILSEQ);
+	c.nets[0].forward[0][0] = '8';
+	assert_int_equal(vmconfig_save(&c, path, &err), 0);
+	vmconfig_fini(&c);
+}
+
+/* A file that cannot be written or read: the reason is named, and nothing half stays. */
+static void files_that_fail(void **state)
+{
+	struct vmconfig c = example(), back;
+	struct rlimit old, small = { 16, 16 };
+	struct err err = { "" };
+	char temp[64];
+
+	assert_int_equal(vmconfig_load(&back, "/nowhere/config.json", &err), -EINVAL);
+	assert_non_null(strstr(err.msg, "/nowhere/config.json: No such file"));
+	assert_null(strstr(err.msg, "line"));
+	assert_int_equal(vmconfig_save(&c, "/nowhere/config.json", &err), -ENOENT);
+	assert_int_equal(vmconfig_save(&c, path, &err), 0);
+	c.cpus = 7;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	small.rlim_max = old.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	assert_int_equal(vmconfig_save(&c, path, &err), -EFBIG);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	snprintf(temp, sizeof(temp), "%s.new", path);
+	assert_int_equal(access(temp, F_OK), -1);
+	assert_int_equal(vmconfig_load(&back, path, &err), 0);
+	assert_int_equal(back.cpus, 2);
+	vmconfig_fini(&back);
+	vmconfig_fini(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(round_trip),
 		cmocka_unit_test(bad_files),
 		cmocka_unit_test(checks),
+		cmocka_unit_test(no_text),
+		cmocka_unit_test(files_that_fail),
 	};
 	int rc;
 
