@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <linux/fs.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -35,6 +36,8 @@ static int read_description(struct image *img, const char *path, struct err *err
 	json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &bad);
 	int rc = 0;
 
+	if (!root && bad.line < 1)
+		return err_set(err, -EINVAL, "%s", bad.text);	/* names the file and the reason */
 	if (!root)
 		return err_set(err, -EINVAL, "%s: line %d: %s", path, bad.line, bad.text);
 	arch = json_string_value(json_object_get(root, "arch"));
@@ -78,26 +81,59 @@ struct copy {
 	uint64_t size;
 	void (*progress)(void *opaque, uint64_t done, uint64_t all);
 	void *opaque;
+	uint8_t *buf;			/* COPY_BUF bytes; NULL: not needed so far */
 };
 
-static int copy_range(const struct copy *c, off_t at, off_t end)
+enum { COPY_BUF = 1 << 20 };
+
+/* len bytes at off, or fewer, by way of our own memory. */
+static ssize_t copy_through(const struct copy *c, off_t off, size_t len)
+{
+	ssize_t n = pread(c->from, c->buf, len < COPY_BUF ? len : COPY_BUF, off), put = 0;
+
+	for (ssize_t done = 0; done < n; done += put) {
+		put = pwrite(c->to, c->buf + done, (size_t)(n - done), off + done);
+		if (put < 0 && errno == EINTR)
+			put = 0;
+		if (put < 0)
+			return -1;
+	}
+	return n;
+}
+
+/* len bytes at off, or fewer: 0: the image has become shorter; -1 with errno. */
+static ssize_t copy_some(struct copy *c, off_t off, size_t len)
+{
+	off_t in = off, out = off;
+	ssize_t n = -1;
+
+	if (!c->buf) {
+		n = copy_file_range(c->from, &in, c->to, &out, len, 0);
+		/* Between file systems, and with some, it does not work. */
+		if (n < 0 && (errno == EXDEV || errno == EOPNOTSUPP || errno == EINVAL || errno == ENOSYS))
+			c->buf = malloc(COPY_BUF);
+	}
+	return c->buf ? copy_through(c, off, len) : n;
+}
+
+static int copy_range(struct copy *c, off_t at, off_t end)
 {
 	while (at < end) {
 		size_t part = (size_t)(end - at) < 8 * MIB ? (size_t)(end - at) : 8 * MIB;
-		off_t out = at;
-		ssize_t n = copy_file_range(c->from, &at, c->to, &out, part, 0);
+		ssize_t n = copy_some(c, at, part);
 
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return -EIO;
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		at += n;
 		if (c->progress)
 			c->progress(c->opaque, (uint64_t)at, c->size);
 	}
 	return 0;
 }
 
-static int copy_data(const struct copy *c)
+static int copy_data(struct copy *c)
 {
 	off_t data, hole = 0;
 	int rc = ftruncate(c->to, (off_t)c->size) ? -errno : 0;
@@ -133,6 +169,7 @@ int image_copy(const struct image *img, const char *path,
 		return rc;
 	}
 	rc = copy_data(&c);
+	free(c.buf);
 	if (close(c.to) && !rc)
 		rc = -errno;
 	close(c.from);

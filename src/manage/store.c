@@ -72,7 +72,8 @@ int store_path(const struct store *s, char *buf, size_t size, struct err *err, c
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
-	return remove(path);
+	/* Somebody else may be at it too: who stopped there would leave the rest. */
+	return remove(path) && errno != ENOENT ? -1 : 0;
 }
 
 int store_discard(const char *path, struct err *err)
@@ -200,6 +201,8 @@ static int begin_vm(char *temp, struct err *err)
 	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0 || fcntl(fd, F_OFD_SETLK, &lock)) {
 		rc = err_sys(err, -errno, "%s cannot be locked", name);
+		if (fd >= 0)
+			close(fd);
 		store_discard(temp, NULL);
 		return rc;
 	}
