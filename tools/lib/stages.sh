@@ -63,7 +63,8 @@ stage_stop()
 	STAGE_PID=
 }
 
-# stage NAME COMMAND...: run the command; its status is the stage's. In a function given
+# stage NAME COMMAND...: run the command; its status is the stage's. The end of its
+# output is shown when it fails, unless a full disk says it all. In a function given
 # as the command set -e has no effect where stage stands before ||: say || return there.
 stage()
 {
@@ -89,6 +90,7 @@ stage()
 		return 0
 	fi
 	say "  --  $name failed ($((SECONDS - stage_began))s)"
-	tail -c +"$((began_at + 1))" "$STAGE_LOG" | tail -n 20 | sed 's/^/      /' >&2
+	tail -c +"$((began_at + 1))" "$STAGE_LOG" | grep -qi 'no space left on device' ||
+		tail -c +"$((began_at + 1))" "$STAGE_LOG" | tail -n 20 | sed 's/^/      /' >&2
 	return "$rc"
 }
