@@ -63,7 +63,8 @@ enum { OWN_PID = -1 };
 	ALLOW(recvmmsg), ALLOW(close)
 
 /* What loading the guest's images takes, at the start and at each reset. */
-#define LOADING ALLOW(pread64), ALLOW(lseek), ALLOW(newfstatat), ALLOW(getrandom)
+#define LOADING \
+	ALLOW(pread64), ALLOW(lseek), ALLOW(newfstatat), ALLOW(fstat), ALLOW(getrandom)
 
 /* All of the below, and what builds the VM: its descriptors, threads and their filters. */
 static const struct sandbox_rule process_rules[] = {
@@ -78,6 +79,9 @@ static const struct sandbox_rule process_rules[] = {
 	ALLOW_WITH(clone, 0, CLONE_VM | CLONE_THREAD), { .nr = SYS_clone3, .action = SANDBOX_NOSYS },
 	ALLOW(set_robust_list), ALLOW(rseq), ALLOW_IF(prctl, 0, PR_SET_NAME),
 	ALLOW_IF(seccomp, 0, SECCOMP_SET_MODE_FILTER),
+	/* Where a thread's stack lies: builds with sanitizers ask. */
+	ALLOW_IF(sched_getaffinity, 0, 0),
+	{ .nr = SYS_prlimit64, .args = { { SANDBOX_MASKED, 0, 0, INT_MASK }, { SANDBOX_EQ, 2, 0, 0 } } },
 };
 
 static const struct sandbox_rule vcpu_rules[] = { EVERY_THREAD };

@@ -141,6 +141,17 @@ static void rig_wait_count(struct rig *r, const int *value, int wanted)
 	pthread_mutex_unlock(&r->lock);
 }
 
+/* *value, a field under the lock */
+static int rig_count(struct rig *r, const int *value)
+{
+	int count;
+
+	pthread_mutex_lock(&r->lock);
+	count = *value;
+	pthread_mutex_unlock(&r->lock);
+	return count;
+}
+
 /* Runs on the loop's thread, after what was posted before. */
 static void nothing(void *arg)
 {
@@ -224,7 +235,7 @@ static void patient_writer_loses_nothing(void **state)
 		loop_call(r->loop, nothing, NULL);
 	} while (room);
 	assert_true(total > CHAN_OUT_BYTES);
-	assert_int_equal(r->drained, 0);
+	assert_int_equal(rig_count(r, &r->drained), 0);
 	while (total) {
 		room = total < sizeof(block) ? total : sizeof(block);
 		read_all(r->peer, block, room);
@@ -348,11 +359,11 @@ static void hang_up_closes_the_channel(void **state)
 	r->peer = -1;
 	rig_wait_count(r, &r->closed, 1);
 	assert_int_equal(r->got_len, 3);	/* what it had sent before still arrives */
-	assert_int_equal(r->opened, 1);
+	assert_int_equal(rig_count(r, &r->opened), 1);
 	chan_write(r->chan, (const uint8_t *)"anyone?", 7);
 	chan_input_ready(r->chan);
 	loop_call(r->loop, nothing, NULL);
-	assert_int_equal(r->closed, 1);
+	assert_int_equal(rig_count(r, &r->closed), 1);
 	rig_free(r);
 }
 
@@ -448,7 +459,7 @@ static void files_serve_too(void **state)
 	chan_write(r->chan, (const uint8_t *)"no", 2);	/* open for reading only */
 	loop_call(r->loop, nothing, NULL);
 	loop_call(r->loop, nothing, NULL);
-	assert_int_equal(r->closed, 0);		/* end of file is not a hang-up */
+	assert_int_equal(rig_count(r, &r->closed), 0);		/* end of file is not a hang-up */
 	rig_free(r);
 
 	assert_int_equal(ftruncate(fd, 0), 0);
@@ -463,7 +474,7 @@ static void files_serve_too(void **state)
 	r = rig_new(open("/dev/null", O_RDWR | O_CLOEXEC), 100);
 	chan_write(r->chan, (const uint8_t *)big, sizeof(big));
 	loop_call(r->loop, nothing, NULL);
-	assert_int_equal(r->closed, 0);
+	assert_int_equal(rig_count(r, &r->closed), 0);
 	rig_free(r);
 }
 

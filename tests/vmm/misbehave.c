@@ -398,6 +398,7 @@ static uint32_t run_monitor(bool ring, int *status)
 	describe(&config, &files);
 	files.link = link[1];
 	files.console = console[1];
+	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
 		close(link[0]);
