@@ -79,8 +79,8 @@ static const struct sandbox_rule process_rules[] = {
 	ALLOW_WITH(clone, 0, CLONE_VM | CLONE_THREAD), { .nr = SYS_clone3, .action = SANDBOX_NOSYS },
 	ALLOW(set_robust_list), ALLOW(rseq), ALLOW_IF(prctl, 0, PR_SET_NAME),
 	ALLOW_IF(seccomp, 0, SECCOMP_SET_MODE_FILTER),
-	/* Where a thread's stack lies: builds with sanitizers ask. */
-	ALLOW_IF(sched_getaffinity, 0, 0),
+	/* Of builds with sanitizers: where a thread's stack lies, and a thread that looks around. */
+	ALLOW(nanosleep), ALLOW(gettimeofday), ALLOW_IF(sched_getaffinity, 0, 0),
 	{ .nr = SYS_prlimit64, .args = { { SANDBOX_MASKED, 0, 0, INT_MASK }, { SANDBOX_EQ, 2, 0, 0 } } },
 };
 
