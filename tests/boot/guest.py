@@ -109,7 +109,8 @@ class Guest:
         self.send(user + "\n")
         self.expect(rb"[#$] $", patience)
         # Two strings, so that the echo of this line does not look like the prompt.
-        self.send("stty -echo; bind 'set enable-bracketed-paste off' 2>/dev/null; "
+        # The kernel keeps quiet, so that commands' output is theirs alone.
+        self.send("dmesg -n 1; stty -echo; bind 'set enable-bracketed-paste off' 2>/dev/null; "
                   "PS1='hospes''-test# '\n")
         self.expect(SHELL)
 
