@@ -2,6 +2,7 @@
 /* hospes: the command line. Finds the command and hands over to it. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -46,6 +47,8 @@ int main(int argc, char **argv)
 	int status;
 
 	open_standard_descriptors();
+	/* A limit of file sizes (ulimit -f) is an error of the write, which gets its sentence. */
+	signal(SIGXFSZ, SIG_IGN);
 	status = dispatch(argc, argv);
 	if ((fflush(stdout) || ferror(stdout)) && status == CLI_OK)
 		return command_fail(CLI_FAILED, "standard output cannot be written: %s", strerror(errno));

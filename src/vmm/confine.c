@@ -35,9 +35,15 @@ enum { UID_BASE = 0x70000000, UID_MASK = 0x0fffffff };
 /* Stands for the process' own id, which compile() fills in: abort() signals its own thread. */
 enum { OWN_PID = -1 };
 
-/* What the sanitizers' run-time libraries ask for in each thread they see begin. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZERS ALLOW(sched_getaffinity),
+/*
+ * What the sanitizers' run-time libraries ask for: where the stack of a thread that begins lies,
+ * and a thread of their own that looks around now and then.
+ */
+#ifdef HOSPES_SANITIZED
+#define SANITIZERS \
+	ALLOW(nanosleep), ALLOW(gettimeofday), ALLOW_IF(sched_getaffinity, 0, 0), \
+	{ .nr = SYS_prlimit64, .args = { { SANDBOX_MASKED, 0, 0, INT_MASK }, \
+					 { SANDBOX_EQ, 2, 0, 0 } } },
 #else
 #define SANITIZERS
 #endif
@@ -79,9 +85,6 @@ static const struct sandbox_rule process_rules[] = {
 	ALLOW_WITH(clone, 0, CLONE_VM | CLONE_THREAD), { .nr = SYS_clone3, .action = SANDBOX_NOSYS },
 	ALLOW(set_robust_list), ALLOW(rseq), ALLOW_IF(prctl, 0, PR_SET_NAME),
 	ALLOW_IF(seccomp, 0, SECCOMP_SET_MODE_FILTER),
-	/* Of builds with sanitizers: where a thread's stack lies, and a thread that looks around. */
-	ALLOW(nanosleep), ALLOW(gettimeofday), ALLOW_IF(sched_getaffinity, 0, 0),
-	{ .nr = SYS_prlimit64, .args = { { SANDBOX_MASKED, 0, 0, INT_MASK }, { SANDBOX_EQ, 2, 0, 0 } } },
 };
 
 static const struct sandbox_rule vcpu_rules[] = { EVERY_THREAD };
