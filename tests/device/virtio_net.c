@@ -178,6 +178,27 @@ static void merges_buffers(void **state)
 	free(frame);
 }
 
+/* A frame that all the buffers the queue can hold are too few for does not block the next. */
+static void queue_too_small(void **state)
+{
+	const struct net_hdr large = {
+		.flags = NET_HDR_NEEDS_CSUM, .gso_type = NET_GSO_TCPV4, .hdr_len = 54,
+		.gso_size = 1460, .csum_start = 34, .csum_offset = 16,
+	};
+	struct driver d;
+
+	for (unsigned i = 0; i < ARRAY_LEN(cards); i++) {
+		driver_open(&d, *state, cards[i]);
+		driver_start(&d, UINT64_MAX, QUEUES, 4);
+		for (uint16_t n = 0; n < 4; n++)
+			post(&d, n, BUF);
+		ring_kick(&d, RX);
+		net_sends(&d, &large, own_mac, 30000, 5);
+		net_sends(&d, NULL, own_mac, 60, 6);
+		expect_frame(&d, 60, 6);
+	}
+}
+
 static void without_merging(void **state)
 {
 	uint8_t hdr[HDR], frame[BUF];
@@ -671,6 +692,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(receives),
 		CASE(merges_buffers),
+		CASE(queue_too_small),
 		CASE(without_merging),
 		CASE(sends),
 		CASE(drops_what_was_not_agreed),

@@ -139,7 +139,8 @@ static enum taken fill_chains(struct net_dev *d, const struct iovec *iov, unsign
 
 	do {
 		uint64_t skip = n ? 0 : d->hdr_bytes, part;
-		enum taken rc = n < QUEUE_SIZE ? next_chain(d, n) : TOO_SMALL;
+		/* One that a whole queue of such buffers does not hold would wait for ever. */
+		enum taken rc = n < d->v.queues[RX].size ? next_chain(d, n) : TOO_SMALL;
 
 		if (rc != TAKEN) {
 			if (rc != BROKEN)
