@@ -5,7 +5,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +52,9 @@ static int in_child(void (*fn)(void))
 static void network_only(void)
 {
 	struct sockaddr_in any = { .sin_family = AF_INET };
+	struct sock_filter pass = BPF_STMT(BPF_RET | BPF_K, UINT32_MAX);
+	const struct sock_fprog filter = { .len = 1, .filter = &pass };
+	const int one = 1;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	EXPECT(1, fd >= 0);
@@ -58,6 +63,11 @@ static void network_only(void)
 	REFUSED(4, listen(fd, 1));
 	REFUSED(5, socket(AF_UNIX, SOCK_STREAM, 0));
 	REFUSED(6, socket(AF_NETLINK, SOCK_RAW, 0));
+	EXPECT(20, !setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)));
+	EXPECT(21, !setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)));
+	REFUSED(22, setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)));
+	REFUSED(23, setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5));
+	REFUSED(24, setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", 3));
 	REFUSED(7, socket(AF_PACKET, SOCK_RAW, 0));
 	REFUSED(8, socket(AF_INET, SOCK_RAW, IPPROTO_ICMP));
 	REFUSED(9, socket(AF_INET, SOCK_STREAM, 132));

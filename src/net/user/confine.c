@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -23,6 +24,8 @@ enum { SOCK_TYPE = 0xf };	/* the part of socket(2)'s type that is no flag */
 	  .args = { { SANDBOX_EQ, 0, family, 0 },                                                  \
 		    { SANDBOX_MASKED, 1, type, SOCK_TYPE },                                        \
 		    { SANDBOX_EQ, 2, protocol, 0 } } }
+#define OPTION(level, name)                                                                        \
+	{ .nr = SYS_setsockopt, .args = { { SANDBOX_EQ, 1, level, 0 }, { SANDBOX_EQ, 2, name, 0 } } }
 #define ONLY_IF(call, arg, equals) { .nr = call, .args = { { SANDBOX_EQ, arg, equals, 0 } } }
 #define ONLY_WITHOUT(call, arg, bits) { .nr = call, .args = { { SANDBOX_MASKED, arg, 0, bits } } }
 
@@ -41,10 +44,14 @@ static const struct sandbox_rule rules[] = {
 	{ .nr = SYS_getsockname },
 	{ .nr = SYS_getpeername },
 	{ .nr = SYS_getsockopt },
-	ONLY_IF(SYS_setsockopt, 1, SOL_SOCKET),
-	ONLY_IF(SYS_setsockopt, 1, IPPROTO_IP),
-	ONLY_IF(SYS_setsockopt, 1, IPPROTO_TCP),
-	ONLY_IF(SYS_setsockopt, 1, IPPROTO_IPV6),
+	OPTION(SOL_SOCKET, SO_REUSEADDR),
+	OPTION(SOL_SOCKET, SO_OOBINLINE),
+	OPTION(IPPROTO_TCP, TCP_NODELAY),
+	OPTION(IPPROTO_IP, IP_TTL),
+	OPTION(IPPROTO_IP, IP_RECVERR),
+	OPTION(IPPROTO_IPV6, IPV6_UNICAST_HOPS),
+	OPTION(IPPROTO_IPV6, IPV6_RECVERR),
+	OPTION(IPPROTO_IPV6, IPV6_V6ONLY),
 	ONLY_IF(SYS_fcntl, 1, F_GETFL),
 	ONLY_IF(SYS_fcntl, 1, F_SETFL),
 	ONLY_IF(SYS_fcntl, 1, F_GETFD),
