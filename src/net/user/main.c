@@ -201,7 +201,7 @@ static bool host_has_ipv6(void)
 static void own_descriptors(const struct options *o)
 {
 	struct rlimit files;
-	int low = o->fd, high = o->status;
+	int low = o->fd, high = o->status < 0 ? o->fd : o->status;
 
 	if (low > high) {
 		low = o->status;
@@ -209,7 +209,7 @@ static void own_descriptors(const struct options *o)
 	}
 	if (low > 3)
 		syscall(SYS_close_range, 3, low - 1, 0);
-	if (low >= 0 && high > low + 1)
+	if (high > low + 1)
 		syscall(SYS_close_range, low + 1 > 3 ? low + 1 : 3, high - 1, 0);
 	syscall(SYS_close_range, high + 1 > 3 ? high + 1 : 3, UINT32_MAX, 0);
 	if (!getrlimit(RLIMIT_NOFILE, &files)) {
