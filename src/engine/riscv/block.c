@@ -11,7 +11,7 @@
 #include "engine/riscv/mem.h"
 
 /* Address space for a hart's blocks; the host fills it with memory as it is used. */
-#define ARENA_SIZE (16 * MIB)
+#define ARENA_SIZE (32 * MIB)
 
 /* The most one block takes: header, instructions, OP_block_end, raw bytes. */
 #define BLOCK_BYTES (sizeof(struct block) + (BLOCK_MAX + 1) * sizeof(struct insn) + 4 * BLOCK_MAX)
@@ -52,7 +52,31 @@ static unsigned hash_of(uint64_t pa)
 void block_forget_jumps(struct riscv_cpu *cpu)
 {
 	cpu->blocks->jump_gen++;
+	memset(cpu->blocks->jump_pages, 0, sizeof(cpu->blocks->jump_pages));
 	riscv_mode_changed(cpu);
+}
+
+static uint64_t *jump_page(struct block_cache *c, uint64_t va, uint64_t *bit)
+{
+	*bit = BIT(va >> 12 & 63);
+	return &c->jump_pages[va >> 18 & (ARRAY_LEN(c->jump_pages) - 1)];
+}
+
+void block_forget_page(struct riscv_cpu *cpu, uint64_t va)
+{
+	uint64_t bit;
+
+	if (*jump_page(cpu->blocks, va, &bit) & bit)
+		block_forget_jumps(cpu);
+}
+
+static void remember_jump(struct riscv_cpu *cpu, struct block *b)
+{
+	uint64_t bit;
+
+	*jump_page(cpu->blocks, cpu->pc, &bit) |= bit;
+	*block_jump_slot(cpu->blocks, cpu->pc) =
+		(struct jump){ .pc = cpu->pc, .key = cpu->jump_key, .block = b };
 }
 
 static void empty_arena(struct riscv_cpu *cpu)
@@ -215,7 +239,6 @@ struct block *block_find(struct riscv_cpu *cpu, struct block *prev, unsigned slo
 	/* A solo block is of no generation and keeps no successors. */
 	if (prev && prev->gen == cpu->block_gen)
 		prev->succ[slot] = b;
-	*block_jump_slot(c, cpu->pc) =
-		(struct jump){ .pc = cpu->pc, .key = cpu->jump_key, .block = b };
+	remember_jump(cpu, b);
 	return b;
 }

@@ -10,7 +10,8 @@
  *  - succ[]: the block behind a direct jump or the fall-through within the same page. It
  *    holds as long as that block is of the present generation.
  *  - the jump cache: by virtual PC, for everything else. Its entries hold for one jump_key,
- *    made of privilege, TLB context and a counter.
+ *    made of privilege, TLB context and a counter. A filter of the pages that have entries
+ *    spares them most fences of single pages, which are of data.
  *  - block_find(): translates the PC, looks the physical address up, decodes what is new.
  *
  * FENCE.I starts a new generation (cpu->block_gen). A block of an old one is compared with
@@ -34,8 +35,9 @@ struct riscv_cpu;
 
 enum {
 	BLOCK_MAX = 64,			/* instructions */
-	BLOCK_HASH = 32768,
+	BLOCK_HASH = 65536,
 	BLOCK_JUMPS = 2048,
+	BLOCK_JUMP_PAGES = 4096,
 	BLOCK_SOLO = 64,
 };
 
@@ -63,6 +65,7 @@ struct jump {
 
 struct block_cache {
 	struct jump jumps[BLOCK_JUMPS];
+	uint64_t jump_pages[BLOCK_JUMP_PAGES / 64];	/* bit n: pages whose number ends so */
 	struct block *hash[BLOCK_HASH];
 	struct block none;		/* successor of those that have none yet: gen is 0 */
 	uint8_t *arena;
@@ -95,8 +98,9 @@ struct block *block_find(struct riscv_cpu *cpu, struct block *prev, unsigned slo
 /* FENCE.I: stores to code become visible. */
 void block_fence(struct riscv_cpu *cpu);
 
-/* Translations have changed: forgets where PCs lead. */
+/* Translations have changed, all or va's page's: forgets where PCs lead. */
 void block_forget_jumps(struct riscv_cpu *cpu);
+void block_forget_page(struct riscv_cpu *cpu, uint64_t va);
 
 /* The guest's bits of in, an instruction of b (mtval of illegal instructions). */
 uint32_t block_raw(const struct block *b, const struct insn *in);

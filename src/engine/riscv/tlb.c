@@ -80,7 +80,7 @@ void tlb_flush_page(struct riscv_cpu *cpu, uint64_t va)
 		e->tag[0] = e->tag[1] = 0;
 	}
 	tlb_fetch_slot(t, va)->tag = 0;
-	block_forget_jumps(cpu);
+	block_forget_page(cpu, va);
 }
 
 void tlb_note_large(struct tlb *t, uint64_t va, uint64_t size)
