@@ -305,7 +305,6 @@ static void a_failing_host_is_an_io_error(void **state)
 	tested_new(&t, false, 1);
 	tested_start(&t, ALL_FEATURES);
 	data = rig_alloc(t.r, 512, 1);
-	assert_int_equal(virtio_blk_host_error(t.v), 0);
 	memdisk_fail(t.m, -ENOSPC);
 	for (int i = 0; i < 40; i++) {
 		uint32_t type = types[i % 4];
@@ -315,7 +314,6 @@ static void a_failing_host_is_an_io_error(void **state)
 					 type == T_FLUSH ? 0 : type == T_WRITE_ZEROES ? 16 : 512),
 				 type == T_WRITE_ZEROES ? S_OK : S_IOERR);
 	}
-	assert_int_equal(virtio_blk_host_error(t.v), -ENOSPC);
 	memdisk_fail(t.m, 0);
 	assert_int_equal(tested_request(&t, T_OUT, 0, data, 512), S_OK);
 	rig_free(t.r);

@@ -99,7 +99,6 @@ struct blk_dev {
 	struct blk *blk;
 	char serial[VIRTIO_BLK_ID_BYTES + 1];
 	uint8_t config[CONFIG_BYTES];
-	_Atomic int host_error;
 	struct log_limit log;
 	struct blk_queue queues[VIRTIO_BLK_MAX_QUEUES];
 	struct virtq_chain chain;	/* the one being looked at */
@@ -140,8 +139,6 @@ static void host_failed(struct slot *s, int res)
 {
 	struct blk_dev *d = s->dev;
 
-	/* Relaxed: a note for whoever asks. */
-	atomic_store_explicit(&d->host_error, res, memory_order_relaxed);
 	log_limited(&d->log, "%s: %s of %llu bytes at %llu failed on the host: %s; "
 		    "the guest got an I/O error", d->v.name, op_name(s->req.op),
 		    (unsigned long long)s->req.len, (unsigned long long)s->req.off,
@@ -520,11 +517,4 @@ int virtio_blk_new(struct virtio **out, struct vm *vm, struct blk *blk, const ch
 	d->v.features_offered |= features_of(&blk->info, queues);
 	*out = &d->v;
 	return 0;
-}
-
-int virtio_blk_host_error(const struct virtio *v)
-{
-	const struct blk_dev *d = container_of(v, const struct blk_dev, v);
-
-	return atomic_load_explicit(&d->host_error, memory_order_relaxed);
 }

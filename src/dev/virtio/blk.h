@@ -20,10 +20,4 @@ enum {
 int virtio_blk_new(struct virtio **out, struct vm *vm, struct blk *blk, const char *serial,
 		   unsigned queues, const char *name, struct err *err);
 
-/*
- * Why the host last failed a request of v, a virtio-blk device: 0 (it never did) or -errno,
- * -ENOSPC for instance; the guest saw an I/O error. Any thread.
- */
-int virtio_blk_host_error(const struct virtio *v);
-
 #endif
