@@ -93,10 +93,13 @@ static void plic_gateways(void **state)
 	assert_false(line(vm, 0, 9));
 	wr(vm, 0x1201004, 4, 10);
 	assert_true(line(vm, 0, 9));
-	/* the threshold masks priorities up to its own */
+	/* the threshold masks priorities up to its own, but not in claims */
 	wr(vm, 0x1201000, 4, 1);
 	assert_false(line(vm, 0, 9));
 	wr(vm, 0x1201000, 4, 0);
+	assert_true(line(vm, 0, 9));
+	wr(vm, 0x1201000, 4, 7);
+	assert_false(line(vm, 0, 9));
 	assert_int_equal(rd(vm, 0x1201004, 4), 10);
 	/* nonsense does nothing */
 	wr(vm, 0x1201004, 4, 96);
@@ -106,6 +109,25 @@ static void plic_gateways(void **state)
 	for (gpa_t off = 0; off < 0x600000; off += 0x7c)
 		wr(vm, 0x1000000 + off, 4, 0xffffffff);
 	assert_false(bus_write(&vm->bus, 0x1000000, 8, 0));
+	free_vm(vm);
+}
+
+static void plic_after_reset(void **state)
+{
+	struct vm *vm = new_vm();
+	struct irq_line a;
+	struct plic *p;
+
+	assert_int_equal(plic_new(vm, &(struct plic_cfg){ 0x1000000, 0x600000, "plic" }, &p, NULL), 0);
+	a = plic_line(p, 10);
+	irq_set(&a, true);
+	assert_int_equal(rd(vm, 0x1001000, 4), 1 << 10);
+	/* The controller's reset comes before that of the device, which lowers its wire. */
+	vm->devs->ops->reset(vm->devs);
+	irq_set(&a, false);
+	assert_int_equal(rd(vm, 0x1001000, 4), 0);
+	irq_set(&a, true);
+	assert_int_equal(rd(vm, 0x1001000, 4), 1 << 10);
 	free_vm(vm);
 }
 
@@ -251,6 +273,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plic_gateways),
+		cmocka_unit_test(plic_after_reset),
 		cmocka_unit_test(aclint_parts),
 		cmocka_unit_test(uart_loopback),
 		cmocka_unit_test(syscon_events),

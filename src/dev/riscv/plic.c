@@ -35,10 +35,10 @@ struct plic {
 	uint8_t threshold[MAX_CONTEXTS];
 };
 
-/* The pending, enabled source of highest priority above the threshold, lowest number first; 0 none. */
-static unsigned best(const struct plic *p, unsigned ctx)
+/* The pending, enabled source of highest priority above floor, lowest number first; 0 none. */
+static unsigned best(const struct plic *p, unsigned ctx, unsigned floor)
 {
-	unsigned found = 0, top = p->threshold[ctx];
+	unsigned found = 0, top = floor;
 
 	for (unsigned w = 0; w < WORDS; w++) {
 		uint32_t live = p->pending[w] & p->enable[ctx][w];
@@ -58,7 +58,8 @@ static unsigned best(const struct plic *p, unsigned ctx)
 static void update(struct plic *p)
 {
 	for (unsigned ctx = 0; ctx < p->contexts; ctx++)
-		vcpu_set_line(&p->vm->cpus[ctx / 2], ctx & 1 ? MIP_SEIP : MIP_MEIP, best(p, ctx));
+		vcpu_set_line(&p->vm->cpus[ctx / 2], ctx & 1 ? MIP_SEIP : MIP_MEIP,
+			      best(p, ctx, p->threshold[ctx]));
 }
 
 /* Gateways: a wire that is high becomes one pending request, then none until its completion. */
@@ -93,9 +94,10 @@ struct irq_line plic_line(struct plic *p, unsigned n)
 	return (struct irq_line){ plic_set, p, n };
 }
 
+/* The threshold holds back the notification, not the claim (specification, chapter 8). */
 static uint32_t claim(struct plic *p, unsigned ctx)
 {
-	unsigned n = best(p, ctx);
+	unsigned n = best(p, ctx, 0);
 
 	if (n) {
 		p->pending[n / 32] &= ~(1u << n % 32);
@@ -188,14 +190,17 @@ static bool plic_write(void *opaque, uint64_t off, unsigned size, uint64_t value
 	return true;
 }
 
-/* The wires are the devices' and stay; their own resets lower them. */
+/*
+ * Requests that devices made before their own resets are forgotten with their wires: a wire
+ * that is high after a reset has been raised since.
+ */
 static void plic_reset(struct dev *d)
 {
 	struct plic *p = container_of(d, struct plic, dev);
 
 	pthread_mutex_lock(&p->lock);
 	for (unsigned w = 0; w < WORDS; w++)
-		p->pending[w] = p->claimed[w] = 0;
+		p->level[w] = p->pending[w] = p->claimed[w] = 0;
 	for (unsigned n = 0; n < PLIC_SOURCES; n++)
 		p->priority[n] = 0;
 	for (unsigned ctx = 0; ctx < MAX_CONTEXTS; ctx++) {
@@ -203,8 +208,6 @@ static void plic_reset(struct dev *d)
 		for (unsigned w = 0; w < WORDS; w++)
 			p->enable[ctx][w] = 0;
 	}
-	for (unsigned w = 0; w < WORDS; w++)
-		gateways(p, w);
 	update(p);
 	pthread_mutex_unlock(&p->lock);
 }
