@@ -99,12 +99,6 @@ void block_fence(struct riscv_cpu *cpu)
 	block_forget_jumps(cpu);
 }
 
-/* Bytes of instructions, which lie at even addresses. */
-static uint32_t fetch_word(const uint8_t *p, unsigned len)
-{
-	return len == 2 ? ram_ld16(p) : ram_ld16(p) | (uint32_t)ram_ld16(p + 2) << 16;
-}
-
 static bool unchanged(const struct block *b)
 {
 	for (unsigned i = 0; i < b->bytes; i += 2)
@@ -126,15 +120,19 @@ static void block_end(struct block *b, struct insn *end, unsigned off)
 	b->bytes = (uint16_t)(off - block_insns(b)->off);
 }
 
-/* Decodes from page->host[off] on, where the first instruction ends in the same page. */
+/*
+ * Decodes from page->host[off] on. Other harts may be writing there, so every halfword is read
+ * once: what is decoded is also what unchanged() compares. NULL when not even the first
+ * instruction ends in the page.
+ */
 static struct block *decode_block(struct riscv_cpu *cpu, const struct fetch_page *page,
 				  unsigned off)
 {
 	struct block_cache *c = cpu->blocks;
+	uint8_t code[4 * BLOCK_MAX], *raw;
+	const unsigned first = off;
 	struct block *b;
 	struct insn *in;
-	uint8_t *raw;
-	unsigned first = off;
 
 	b = (struct block *)(c->arena + c->used);
 	*b = (struct block){
@@ -143,11 +141,17 @@ static struct block *decode_block(struct riscv_cpu *cpu, const struct fetch_page
 	};
 	in = block_insns(b);
 	while (off < GMEM_PAGE && b->count < BLOCK_MAX) {
-		unsigned len = insn_length(ram_ld16(page->host + off));
+		uint32_t word = ram_ld16(page->host + off);
+		unsigned len = insn_length((uint16_t)word);
 
 		if (off + len > GMEM_PAGE)
 			break;
-		insn_decode(&cpu->decoder, fetch_word(page->host + off, len), in);
+		st_le16(code + (off - first), (uint16_t)word);
+		if (len == 4) {
+			word |= (uint32_t)ram_ld16(page->host + off + 2) << 16;
+			st_le32(code + (off - first), word);
+		}
+		insn_decode(&cpu->decoder, word, in);
 		in->off = (uint16_t)off;
 		off += len;
 		b->count++;
@@ -155,10 +159,11 @@ static struct block *decode_block(struct riscv_cpu *cpu, const struct fetch_page
 		if (in[-1].op == OP_illegal || (insn_props(in[-1].op) & INSN_END))
 			break;
 	}
+	if (!b->count)
+		return NULL;
 	block_end(b, in, off);
 	raw = (uint8_t *)(in + 1);
-	for (unsigned i = 0; i < b->bytes; i += 2)
-		st_le16(raw + i, ram_ld16(page->host + first + i));
+	memcpy(raw, code, b->bytes);
 	b->raw = raw;
 	c->used += align_up((uint64_t)(raw + b->bytes - (c->arena + c->used)), 64);
 	return b;
@@ -233,6 +238,8 @@ struct block *block_find(struct riscv_cpu *cpu, struct block *prev, unsigned slo
 			prev = NULL;
 		}
 		b = decode_block(cpu, &page, off);
+		if (!b)		/* it became a longer one since it was looked at */
+			return solo_block(cpu, &page, off);
 		b->next = c->hash[hash_of(pa)];
 		c->hash[hash_of(pa)] = b;
 	}
