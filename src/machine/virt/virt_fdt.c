@@ -364,9 +364,6 @@ int virt_fdt_build(const struct virt *b, const struct virt_chosen *c, void *buf,
 	/* Boot loaders add to the tree where it lies: the rest of its room is theirs. */
 	if (!t.rc)
 		t.rc = fdt_open_into(buf, buf, VIRT_FDT_BYTES);
-	/* Boot loaders add to the tree where it lies: leave them the rest of its room. */
-	if (!t.rc)
-		t.rc = fdt_open_into(buf, buf, VIRT_FDT_BYTES);
 	if (t.rc)
 		return err_set(err, -ENOSPC, "the device tree does not fit (%s); shorten the "
 			       "kernel command line", fdt_strerror(t.rc));
