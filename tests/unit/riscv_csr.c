@@ -199,13 +199,37 @@ static void test_counters(void **state)
 	assert_int_equal(get(MINSTRET), 7);
 	m.cpu->icount += 10;
 	assert_int_equal(get(MINSTRET), 17);
-	set(MCOUNTINHIBIT, 4);
+	set(MCOUNTINHIBIT, 1);		/* of the other counter: this one goes on */
+	m.cpu->icount++;
+	assert_int_equal(get(MINSTRET), 18);
+	set(MCOUNTINHIBIT, 4);		/* the instruction that stops it is its last */
 	m.cpu->icount += 10;
-	assert_int_equal(get(MINSTRET), 17);
+	assert_int_equal(get(MINSTRET), 19);
 	set(MCYCLE, 1);
 	set(MCOUNTINHIBIT, 1);
 	m.cpu->icount += 11;
-	assert_int_equal(get(MINSTRET), 27);
+	assert_int_equal(get(MINSTRET), 29);
+}
+
+/* Firmware outside the guest sets counters between two instructions. */
+static void test_counters_from_outside(void **state)
+{
+	const struct engine_ops *e = &riscv_interp_engine;
+	struct vcpu *v = &m.vm.cpus[0];
+
+	m.cpu->icount = 100;
+	e->set_reg(v, ENGINE_REG_CSR + MINSTRET, 0);
+	assert_int_equal(get(MINSTRET), 0);
+	m.cpu->icount += 3;
+	e->set_reg(v, ENGINE_REG_CSR + MCOUNTINHIBIT, 4);
+	assert_int_equal(get(MINSTRET), 3);
+	m.cpu->icount += 3;
+	e->set_reg(v, ENGINE_REG_CSR + MINSTRET, 50);
+	e->set_reg(v, ENGINE_REG_CSR + MCOUNTINHIBIT, 0);
+	assert_int_equal(get(MINSTRET), 50);
+	m.cpu->icount++;
+	assert_int_equal(get(MINSTRET), 51);
+	assert_int_equal(m.cpu->icount, 107);
 }
 
 static void test_pmp_lock(void **state)
@@ -233,7 +257,8 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_warl), TEST(test_privilege), TEST(test_interrupts), TEST(test_timers),
-		TEST(test_wait_over), TEST(test_counters), TEST(test_pmp_lock),
+		TEST(test_wait_over), TEST(test_counters), TEST(test_counters_from_outside),
+		TEST(test_pmp_lock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

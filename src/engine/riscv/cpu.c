@@ -100,7 +100,6 @@ static void cpu_reset(struct vcpu *v, uint64_t pc, uint64_t arg0, uint64_t arg1)
 	if (fresh.firmware)
 		start_in_s_mode(&fresh);
 	*old = fresh;
-	atomic_store(&v->latched, 0);
 	block_fence(old);
 	tlb_flush(old);
 }
@@ -133,8 +132,11 @@ static uint64_t access_csr(struct riscv_cpu *cpu, unsigned csr, bool write, uint
 
 	cpu->priv = PRIV_M;
 	riscv_mode_changed(cpu);
+	/* Counters take a write to be behind its instruction; here there is none. */
+	cpu->icount -= write;
 	if (!csr_access(cpu, csr, true, &old, write, value, UINT64_MAX))
 		old = 0;
+	cpu->icount += write;
 	cpu->priv = priv;
 	riscv_mode_changed(cpu);
 	return old;

@@ -232,7 +232,7 @@ static uint64_t read_counter(struct riscv_cpu *cpu, unsigned n)
 	return cpu->icount + *counter_offset(cpu, which);
 }
 
-/* The instruction that writes does not count itself. */
+/* A write takes effect behind its instruction, so the next one finds value. */
 static void set_counter(struct riscv_cpu *cpu, unsigned which, uint64_t value)
 {
 	*counter_held(cpu, which) = value;
@@ -246,13 +246,14 @@ static void write_counter(struct riscv_cpu *cpu, unsigned n, uint64_t value, uin
 
 static void write_mcountinhibit(struct riscv_cpu *cpu, unsigned n, uint64_t value, uint64_t mask)
 {
-	uint64_t cycle = read_counter(cpu, COUNTER_CYCLE);
-	uint64_t instret = read_counter(cpu, COUNTER_INSTRET);
+	uint64_t was = cpu->mcountinhibit;
+	uint64_t now = mix(was, value, mask & (BIT(COUNTER_CYCLE) | BIT(COUNTER_INSTRET)));
 
-	cpu->mcountinhibit = mix(cpu->mcountinhibit, value,
-				 mask & (BIT(COUNTER_CYCLE) | BIT(COUNTER_INSTRET)));
-	set_counter(cpu, COUNTER_CYCLE, cycle);
-	set_counter(cpu, COUNTER_INSTRET, instret);
+	/* A counter that stops still counts the instruction that stops it. */
+	for (unsigned which = COUNTER_CYCLE; which <= COUNTER_INSTRET; which++)
+		if ((was ^ now) >> which & 1)
+			set_counter(cpu, which, read_counter(cpu, which) + !(was >> which & 1));
+	cpu->mcountinhibit = now;
 }
 
 static uint64_t read_time(struct riscv_cpu *cpu, unsigned n)
