@@ -76,6 +76,8 @@ int vcpu_start(struct vcpu *v, uint64_t pc, uint64_t arg)
 	if (!atomic_load(&v->started)) {
 		v->start_pc = pc;
 		v->start_arg = arg;
+		/* Edges from before; those that come from now on are the started CPU's. */
+		atomic_store(&v->latched, 0);
 		/* In this order: v's thread, perhaps just stopping, enters only when it sees both. */
 		atomic_fetch_or(&v->requests, VCPU_REQ_START);
 		atomic_store(&v->started, true);

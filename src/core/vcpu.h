@@ -69,7 +69,8 @@ void vcpu_set_timer(struct vcpu *v, uint64_t ticks);
 
 /*
  * Starts a stopped vCPU at pc, its index in the first argument register, arg in the second
- * (SBI HSM sbi_hart_start). Any thread. -EALREADY when it is not stopped.
+ * (SBI HSM sbi_hart_start). Edges from before are forgotten. Any thread. -EALREADY when it is
+ * not stopped.
  */
 int vcpu_start(struct vcpu *v, uint64_t pc, uint64_t arg);
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/vm.h"
 
@@ -33,6 +34,7 @@ static void fake_reset(struct vcpu *v, uint64_t pc, uint64_t arg0, uint64_t arg1
 {
 	struct fake_cpu *f = v->arch;
 
+	memset(f->csr, 0, sizeof(f->csr));
 	f->x[10] = arg0;
 	f->x[11] = arg1;
 	f->x[ENGINE_REG_PC] = pc;

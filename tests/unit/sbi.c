@@ -15,7 +15,7 @@
 #include "tests/unit/fake_engine.h"
 
 enum { RAM = 0x80000000, RAM_SIZE = 0x100000, UART = 0x10000000 };
-enum { MCYCLE = 0xb00, MINSTRET = 0xb02, MCOUNTINHIBIT = 0x320, MIP = 0x344 };
+enum { MCYCLE = 0xb00, MINSTRET = 0xb02, MCOUNTINHIBIT = 0x320, MIP = 0x344, STIMECMP = 0x14d };
 
 struct fixture {
 	struct vm vm;
@@ -24,6 +24,7 @@ struct fixture {
 	int peer;
 	const char *input;	/* what the UART's receiver holds */
 	uint8_t lcr;
+	uint64_t seen;		/* a hart's state while it was suspended */
 };
 
 static bool uart_read(void *opaque, uint64_t off, unsigned size, uint64_t *value)
@@ -232,6 +233,41 @@ static void hsm(void **state)
 	assert_int_equal(CALL(SBI_EXT_HSM, 3, NULL, 0x10000000), SBI_ERR_NOT_SUPPORTED);
 	CALL(SBI_EXT_HSM, 1, NULL, 0);
 	assert_false(f->vm.cpus[0].started);
+	/* a hart that starts again does not see edges from before */
+	f->vm.cpus[0].latched = 2;
+	assert_int_equal(call_from(f, 1, SBI_EXT_HSM, 0, (const uint64_t[6]){ 0, RAM }, NULL), 0);
+	assert_int_equal(f->vm.cpus[0].latched, 0);
+}
+
+/* Another hart looks while hart 0 waits. */
+static bool look_at_waiter(struct vcpu *v, uint64_t *deadline)
+{
+	struct fixture *f = (struct fixture *)v->vm;
+
+	assert_int_equal(call_from(f, 1, SBI_EXT_HSM, 2, (const uint64_t[6]){ 0 }, &f->seen), 0);
+	return true;
+}
+
+static void suspend_keeps_what_is_pending(void **state)
+{
+	struct fixture *f = *state;
+	struct engine_ops engine = fake_engine;
+	uint64_t v;
+
+	engine.wait_over = look_at_waiter;
+	f->vm.engine = &engine;
+	assert_int_equal(CALL(SBI_EXT_HSM, 3, NULL, 0), SBI_SUCCESS);
+	assert_int_equal(f->seen, 4);
+	cpu(f, 0)->csr[MIP] = 0x222;
+	cpu(f, 0)->csr[STIMECMP] = 1234;
+	CALL(SBI_EXT_HSM, 3, NULL, 0x80000000, RAM + 0x40, 5);
+	assert_int_equal(f->seen, 4);
+	assert_int_equal(cpu(f, 0)->resets, 1);
+	assert_int_equal(cpu(f, 0)->csr[MIP], 2);
+	assert_int_equal(cpu(f, 0)->csr[STIMECMP], 1234);
+	call_from(f, 1, SBI_EXT_HSM, 2, (const uint64_t[6]){ 0 }, &v);
+	assert_int_equal(v, 0);
+	f->vm.engine = &fake_engine;
 }
 
 static enum vm_event take_event(struct fixture *f, uint32_t *detail)
@@ -421,6 +457,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(ipis, setup, teardown),
 		cmocka_unit_test_setup_teardown(rfence, setup, teardown),
 		cmocka_unit_test_setup_teardown(hsm, setup, teardown),
+		cmocka_unit_test_setup_teardown(suspend_keeps_what_is_pending, setup, teardown),
 		cmocka_unit_test_setup_teardown(srst, setup, teardown),
 		cmocka_unit_test_setup_teardown(dbcn, setup, teardown),
 		cmocka_unit_test_setup_teardown(pmu_hardware, setup, teardown),

@@ -72,6 +72,7 @@ struct sbi_counter {
 struct sbi_hart {
 	struct sbi_counter counters[SBI_PMU_COUNTERS];	/* only that hart's thread */
 	_Atomic uint64_t events[SBI_FW_EVENTS];		/* relaxed: plain statistics */
+	_Atomic bool suspended;				/* for other harts' sbi_hart_get_status */
 };
 
 struct sbi {

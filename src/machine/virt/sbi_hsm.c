@@ -2,10 +2,12 @@
 /* Hart State Management (SBI 2.0 §9). */
 #include <stdatomic.h>
 
+#include "base/bits.h"
 #include "machine/virt/sbi_call.h"
 
 enum { HART_START, HART_STOP, HART_GET_STATUS, HART_SUSPEND };
-enum { STATE_STARTED, STATE_STOPPED, STATE_START_PENDING };
+enum { STATE_STARTED, STATE_STOPPED, STATE_START_PENDING, STATE_STOP_PENDING, STATE_SUSPENDED };
+enum { CSR_STIMECMP = 0x14d, CSR_MIP = 0x344 };
 
 #define SUSPEND_RETENTIVE UINT32_C(0x00000000)
 #define SUSPEND_NON_RETENTIVE UINT32_C(0x80000000)
@@ -41,13 +43,31 @@ static int64_t hart_get_status(struct sbi_call *c)
 		c->value = STATE_STOPPED;
 	else if (atomic_load(&v->requests) & VCPU_REQ_START)
 		c->value = STATE_START_PENDING;
+	else if (atomic_load(&c->sbi->harts[c->a[0]].suspended))
+		c->value = STATE_SUSPENDED;
 	else
 		c->value = STATE_STARTED;
 	return SBI_SUCCESS;
 }
 
+/* Goes on as a hart that starts does, but what woke it up is still pending. */
+static void resume_elsewhere(struct sbi_call *c)
+{
+	const struct engine_ops *e = c->sbi->vm->engine;
+	uint64_t ip = e->get_reg(c->v, ENGINE_REG_CSR + CSR_MIP);
+	uint64_t timer = e->get_reg(c->v, ENGINE_REG_CSR + CSR_STIMECMP);
+
+	e->vcpu_reset(c->v, c->a[1], c->v->index, c->a[2]);
+	/* Only where it was pending: a write would take back one that came just now. */
+	if (ip & BIT(SBI_IRQ_S_SOFT))
+		e->set_reg(c->v, ENGINE_REG_CSR + CSR_MIP, BIT(SBI_IRQ_S_SOFT));
+	e->set_reg(c->v, ENGINE_REG_CSR + CSR_STIMECMP, timer);
+	c->resumed = true;
+}
+
 static int64_t hart_suspend(struct sbi_call *c)
 {
+	_Atomic bool *suspended = &c->sbi->harts[c->v->index].suspended;
 	uint32_t type = (uint32_t)c->a[0];
 	struct vm *vm = c->sbi->vm;
 
@@ -56,11 +76,11 @@ static int64_t hart_suspend(struct sbi_call *c)
 			SBI_ERR_INVALID_PARAM : SBI_ERR_NOT_SUPPORTED;
 	if (type == SUSPEND_NON_RETENTIVE && !can_start_at(vm, c->a[1]))
 		return SBI_ERR_INVALID_ADDRESS;
+	atomic_store(suspended, true);
 	vcpu_wait(c->v);
-	if (type == SUSPEND_NON_RETENTIVE) {
-		vm->engine->vcpu_reset(c->v, c->a[1], c->v->index, c->a[2]);
-		c->resumed = true;
-	}
+	atomic_store(suspended, false);
+	if (type == SUSPEND_NON_RETENTIVE)
+		resume_elsewhere(c);
 	return SBI_SUCCESS;
 }
 
