@@ -3,9 +3,9 @@
 #include "tests/unit/test.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/bits.h"
 #include "tests/unit/riscv_cpu.h"
@@ -15,6 +15,7 @@ enum {
 	LOOP = 0x0000006f,		/* j . */
 	ECALL = 0x00000073,
 	WFI = 0x10500073,
+	CLEAR_MIE = 0x30401073,		/* csrw mie, zero */
 	FENCE_I = 0x0000100f,
 	ILLEGAL = 0xffffffff,
 	INC_A0 = 0x00150513,		/* addi a0, a0, 1 */
@@ -59,14 +60,18 @@ static enum vcpu_exit run(void)
 	return riscv_interp_engine.run(&m.vm.cpus[0]);
 }
 
-/* Asks the running CPU to stop, once it has executed something. */
+/* Has the running CPU look up a few times, then asks it to stop. */
 static void *stopper(void *arg)
 {
-	struct timespec ms = { .tv_nsec = 1000000 };
+	struct vcpu *v = &m.vm.cpus[0];
 
-	nanosleep(&ms, NULL);
-	atomic_fetch_or(&m.vm.cpus[0].requests, VCPU_REQ_PAUSE);
-	vcpu_kick(&m.vm.cpus[0]);
+	for (unsigned i = 0; i < 3; i++) {
+		vcpu_kick(v);
+		while (atomic_load(&v->attention))
+			sched_yield();
+	}
+	atomic_fetch_or(&v->requests, VCPU_REQ_PAUSE);
+	vcpu_kick(v);
 	return NULL;
 }
 
@@ -108,7 +113,7 @@ static void test_interrupt_in_trap_loop(void **state)
 	for (unsigned i = 0; i < ARRAY_LEN(tvecs); i++) {
 		riscv_interp_engine.vcpu_reset(&m.vm.cpus[0], tvecs[i], 0, 0);
 		CODE(RAM_BASE, ILLEGAL);
-		CODE(RAM_BASE + 0x100, LOOP);
+		CODE(RAM_BASE + 0x100, CLEAR_MIE, WFI);
 		m.cpu->priv = PRIV_S;
 		m.cpu->medeleg = BIT(CAUSE_ILLEGAL) | BIT(CAUSE_FETCH_ACCESS);
 		m.cpu->stvec = tvecs[i];
@@ -120,7 +125,7 @@ static void test_interrupt_in_trap_loop(void **state)
 		timebase_write(&m.vm.tb, 0);
 		atomic_store(&m.vm.cpus[0].timer, 1000);
 		clock_start(&m.vm.clock);
-		run_until_stopped();
+		assert_int_equal(run(), VCPU_EXIT_WAIT);
 		assert_int_equal(m.cpu->mcause, CAUSE_INTERRUPT | 7);
 		clock_stop(&m.vm.clock);
 		atomic_store(&m.vm.cpus[0].timer, VCPU_NO_DEADLINE);
