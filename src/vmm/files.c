@@ -4,12 +4,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/bits.h"
 #include "block/lock.h"
+
+/*
+ * How long a lock is waited for: a monitor that was killed holds its own until the kernel has
+ * taken its memory apart.
+ */
+enum { LOCK_PATIENCE_MS = 1000 };
 
 /* struct vm_files is descriptors only: walked as an array where all are treated alike. */
 _Static_assert(sizeof(struct vm_files) % sizeof(int) == 0, "vm_files holds ints only");
@@ -71,12 +82,49 @@ static int open_one(int *fd, const char *path, int flags, const char *what, stru
 	return 0;
 }
 
+/*
+ * Waits for the lock in a child: it belongs to the open file, which is the same there. So the wait
+ * can be given up without signals to ourselves.
+ */
+static void await_lock(int fd, bool exclusive)
+{
+	struct flock lock = { .l_type = exclusive ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET };
+	struct pollfd ended = { .events = POLLIN };
+	pid_t parent = getpid(), pid = fork();
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() == parent)
+			fcntl(fd, F_OFD_SETLKW, &lock);
+		_exit(EXIT_SUCCESS);
+	}
+	if (pid < 0)
+		return;
+	ended.fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (ended.fd >= 0) {
+		poll(&ended, 1, LOCK_PATIENCE_MS);
+		close(ended.fd);
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+static int lock(int fd, bool exclusive, const char *path, struct err *err)
+{
+	int rc = blk_lock(fd, exclusive, path, err);
+
+	if (rc != -EBUSY)
+		return rc;
+	await_lock(fd, exclusive);
+	return blk_lock(fd, exclusive, path, err);
+}
+
 static int open_disk(int *fd, const struct vmconfig_disk *d, struct err *err)
 {
 	int flags = (d->readonly ? O_RDONLY : O_RDWR) | (d->direct ? O_DIRECT : 0);
 	int rc = open_one(fd, d->file, flags, "disk", err);
 
-	return rc ? rc : blk_lock(*fd, !d->readonly, d->file, err);
+	return rc ? rc : lock(*fd, !d->readonly, d->file, err);
 }
 
 static int open_pflash(struct vm_files *f, const struct vmconfig *c, unsigned i, struct err *err)
@@ -85,7 +133,7 @@ static int open_pflash(struct vm_files *f, const struct vmconfig *c, unsigned i,
 
 	if (rc || !i || !c->pflash[i])
 		return rc;
-	return blk_lock(f->pflash[i], true, c->pflash[i], err);
+	return lock(f->pflash[i], true, c->pflash[i], err);
 }
 
 static int open_all(struct vm_files *f, const struct vmconfig *c, struct err *err)

@@ -23,7 +23,8 @@ void vm_files_init(struct vm_files *f);
 
 /*
  * Opens and locks what c names; nets, console, agent and link stay -1. On error what was
- * opened is closed and the sentence names the file.
+ * opened is closed and the sentence names the file. A lock that another VM holds is waited for
+ * for a second, as that VM may be on its way out. Any process with one thread.
  */
 int vm_files_open(struct vm_files *f, const struct vmconfig *c, struct err *err);
 
