@@ -18,18 +18,21 @@ int err_set(struct err *err, int code, const char *fmt, ...)
 
 int err_sys(struct err *err, int code, const char *fmt, ...)
 {
-	char reason[128];
-	size_t used;
+	char buf[128];
+	const char *reason;
+	size_t used, most;
 	va_list ap;
 
 	if (!err)
 		return code;
+	reason = strerror_r(-code, buf, sizeof(buf));
+	/* Of a sentence that is too long, the reason stays. */
+	most = sizeof(err->msg) - strlen(reason) - strlen(": ");
 	va_start(ap, fmt);
-	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+	vsnprintf(err->msg, most, fmt, ap);
 	va_end(ap);
 	used = strlen(err->msg);
-	snprintf(err->msg + used, sizeof(err->msg) - used, ": %s",
-		 strerror_r(-code, reason, sizeof(reason)));
+	snprintf(err->msg + used, sizeof(err->msg) - used, ": %s", reason);
 	return code;
 }
 

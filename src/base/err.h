@@ -23,7 +23,10 @@ struct err {
 int err_set(struct err *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* As err_set with ": " and strerror(-code) behind the sentence; code is -errno. */
+/*
+ * As err_set with ": " and strerror(-code) behind the sentence, which is cut to make room for it;
+ * code is -errno.
+ */
 int err_sys(struct err *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -9,6 +9,7 @@
  *   {"event":"ended","reason":R,"code":N}, where R is poweroff, failed (the guest reported code N),
  *   crashed (the CPU engine gave up), stopped (by order) or killed (the monitor
  *   died of signal N, or left with status N when it could not be built: reason error).
+ * Nothing waits for a listener that does not read: it misses events.
  * To it: {"command":"power-button"} and {"command":"stop"}. The end of the stream stops the VM.
  */
 #ifndef VMM_SUPERVISOR_H

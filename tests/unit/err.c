@@ -22,6 +22,9 @@ static void err_sentences(void **state)
 	big[sizeof(big) - 1] = '\0';
 	err_set(&err, -1, "%s", big);
 	assert_int_equal(strlen(err.msg), sizeof(err.msg) - 1);
+	err_sys(&err, -ENOENT, "%s", big);
+	assert_int_equal(strlen(err.msg), sizeof(err.msg) - 1);
+	assert_non_null(strstr(err.msg, "xxx: No such file or directory"));
 	err_prefix(&err, -1, big);
 	assert_int_equal(strlen(err.msg), sizeof(err.msg) - 1);
 	assert_int_equal(err_set(NULL, -EIO, "x"), -EIO);
