@@ -25,9 +25,10 @@ run:
 
 # The closing line is the last thing printed, so nothing may follow tools/check.
 check:
-	@tools/setup all
+	@tools/setup build test
 	@$(MAKE) --no-print-directory all
-	@tools/build-image || echo 'make check: no demo image; the tests that boot it are skipped'
+	@tools/setup image && tools/build-image || \
+	  echo 'make check: no demo image; the tests that boot it are skipped'
 	@tools/check $(BUILD)
 
 # One build folder for each sanitizer: objects of different ones do not mix. What they
