@@ -63,6 +63,16 @@ stage_stop()
 	STAGE_PID=
 }
 
+# stage_interrupt: have the stage that runs, if one does, end as Ctrl-C would, and wait for
+# it, however long it takes: for commands that must not be killed.
+stage_interrupt()
+{
+	[ -n "$STAGE_PID" ] || return 0
+	kill -INT -- "-$STAGE_PID" 2>/dev/null || true
+	wait "$STAGE_PID" 2>/dev/null || true
+	STAGE_PID=
+}
+
 # stage NAME COMMAND...: run the command; its status is the stage's. The end of its
 # output is shown when it fails, unless a full disk says it all. In a function given
 # as the command set -e has no effect where stage stands before ||: say || return there.
