@@ -2,6 +2,7 @@
 #include "cli/attach.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -13,7 +14,11 @@
 #include <termios.h>
 #include <unistd.h>
 
-enum { POWER_KEY = 0x1d /* Ctrl-] */, CHUNK = 4096 /* what a writable pipe takes */ };
+enum {
+	POWER_KEY = 0x1d,	/* Ctrl-] */
+	CHUNK = 4096,		/* what a writable pipe takes */
+	SAY_MS = 1000,		/* how long a message waits for a busy terminal */
+};
 
 /* Bytes on their way in one direction. */
 struct pending {
@@ -24,6 +29,7 @@ struct pending {
 struct attach {
 	struct vmprocess *vm;
 	int signals;
+	int out_fd, err_fd;	/* standard output and error, see writer() */
 	struct termios saved;
 	bool terminal;		/* standard input is one, and was in the foreground at the start */
 	bool raw;		/* saved is to be restored */
@@ -38,10 +44,44 @@ enum slot { CONSOLE, CONTROL, SIGNALS, INPUT, OUTPUT, PROCESS, SLOTS };
 
 /* ---- the terminal ----------------------------------------------------------------------- */
 
-static void say(const char *text)
+/*
+ * A descriptor to write to fd with. A terminal that poll() calls writable may still block a
+ * write, and its mode is shared with others: so one of our own that does not block. Where it
+ * cannot be had (the terminal is another user's), fd has to do.
+ */
+static int writer(int fd)
 {
+	char path[32];
+	int own = -1;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (isatty(fd))
+		own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	return own < 0 ? fd : own;
+}
+
+static void close_writer(int fd, int standard)
+{
+	if (fd != standard)
+		close(fd);
+}
+
+/* The message is lost when nobody takes it: whoever stalls does not hold up the VM's end. */
+static void say(const struct attach *a, const char *text)
+{
+	struct pollfd room = { .fd = a->err_fd, .events = POLLOUT };
+	char line[CHUNK];
 	/* On a line of its own, whatever the guest has written; the cursor may stand anywhere. */
-	fprintf(stderr, "%shospes: %s\n", isatty(STDERR_FILENO) ? "\r\n" : "", text);
+	int len = snprintf(line, sizeof(line), "%shospes: %s\n",
+			   isatty(STDERR_FILENO) ? "\r\n" : "", text);
+
+	for (int done = 0; done < len && poll(&room, 1, SAY_MS) > 0;) {
+		ssize_t n = write(a->err_fd, line + done, (size_t)(len - done));
+
+		if (n <= 0)
+			return;
+		done += (int)n;
+	}
 }
 
 /* No job control, or it says that the terminal is ours. */
@@ -60,7 +100,7 @@ static void set_raw(struct attach *a)
 	cfmakeraw(&t);
 	/* Lines that hospes writes itself end as everywhere else. */
 	t.c_oflag |= OPOST | ONLCR;
-	a->raw = tcsetattr(STDIN_FILENO, TCSADRAIN, &t) == 0;
+	a->raw = tcsetattr(STDIN_FILENO, TCSANOW, &t) == 0;
 }
 
 static void take_terminal(struct attach *a)
@@ -73,10 +113,11 @@ static void take_terminal(struct attach *a)
 		set_raw(a);
 }
 
+/* At once: output that still waits looks the same in both modes, and may wait for ever. */
 static void leave_raw(struct attach *a)
 {
 	if (a->raw)
-		tcsetattr(STDIN_FILENO, TCSADRAIN, &a->saved);
+		tcsetattr(STDIN_FILENO, TCSANOW, &a->saved);
 	a->raw = false;
 }
 
@@ -93,13 +134,13 @@ static void ask(struct attach *a, void (*order)(struct vmprocess *), const char 
 {
 	if (a->asked) {
 		if (!a->stopping)
-			say("stopping the VM");
+			say(a, "stopping the VM");
 		stop(a);
 		return;
 	}
 	a->asked = true;
 	order(a->vm);
-	say(what_next);
+	say(a, what_next);
 }
 
 static void on_signal(struct attach *a)
@@ -186,19 +227,19 @@ static void lose_output(struct attach *a, int error)
 	if (error == EIO)
 		return;
 	if (error == EPIPE) {
-		say("nobody reads standard output any more; stopping the VM");
+		say(a, "nobody reads standard output any more; stopping the VM");
 		stop(a);
 		return;
 	}
 	snprintf(text, sizeof(text), "standard output cannot be written (%s); the rest is dropped",
 		 strerror(error));
-	say(text);
+	say(a, text);
 }
 
 static void give_output(struct attach *a)
 {
 	struct pending *p = &a->out;
-	ssize_t n = write(STDOUT_FILENO, p->buf + p->off, p->len - p->off);
+	ssize_t n = write(a->out_fd, p->buf + p->off, p->len - p->off);
 
 	if (n >= 0)
 		p->off += (size_t)n;
@@ -230,7 +271,7 @@ static void fill(const struct attach *a, struct pollfd fds[SLOTS])
 	fds[SIGNALS] = (struct pollfd){ a->signals, POLLIN, 0 };
 	fds[INPUT] = (struct pollfd){ a->in_open && !in ? STDIN_FILENO : -1, POLLIN, 0 };
 	/* Always there: a reader that goes away is news. */
-	fds[OUTPUT] = (struct pollfd){ a->out_open ? STDOUT_FILENO : -1,
+	fds[OUTPUT] = (struct pollfd){ a->out_open ? a->out_fd : -1,
 				       waits(&a->out) ? POLLOUT : 0, 0 };
 	fds[PROCESS] = (struct pollfd){ a->vm->pidfd, POLLIN, 0 };
 }
@@ -276,7 +317,10 @@ int attach_signals(int *fd, struct err *err)
 
 int attach_run(struct vmprocess *vm, int signals, struct err *err)
 {
-	struct attach a = { .vm = vm, .signals = signals, .in_open = true, .out_open = true };
+	struct attach a = {
+		.vm = vm, .signals = signals, .in_open = true, .out_open = true,
+		.out_fd = writer(STDOUT_FILENO), .err_fd = writer(STDERR_FILENO),
+	};
 	struct pollfd fds[SLOTS];
 	bool going = true;
 	int rc = 0;
@@ -290,5 +334,7 @@ int attach_run(struct vmprocess *vm, int signals, struct err *err)
 			rc = err_sys(err, -errno, "poll");
 	}
 	leave_raw(&a);
+	close_writer(a.out_fd, STDOUT_FILENO);
+	close_writer(a.err_fd, STDERR_FILENO);
 	return rc;
 }

@@ -8,8 +8,10 @@
  * A terminal is put into raw mode while the VM runs, so that every key reaches the guest, and
  * gets its own mode back on the way out; in the background it is left alone. Ctrl-] is kept:
  * the first one presses the VM's power button, the next one stops it. SIGINT, SIGTERM, SIGHUP
- * and SIGQUIT mean the same; all but SIGINT also stop a VM that does not end within a minute. The end of standard input leaves the guest without a keyboard,
- * nothing else; when nobody reads standard output any more, the VM is stopped.
+ * and SIGQUIT mean the same; all but SIGINT also stop a VM that does not end within a minute.
+ * The end of standard input leaves the guest without a keyboard, nothing else; when nobody
+ * reads standard output any more, the VM is stopped. A reader that has stalled stalls the guest's
+ * output, and holds up neither orders nor the end.
  */
 #ifndef CLI_ATTACH_H
 #define CLI_ATTACH_H
