@@ -408,6 +408,7 @@ static void flash_fini(struct dev *d)
 {
 	struct flash *f = container_of(d, struct flash, dev);
 
+	loop_task_cancel(f->vm->loop, &f->task);
 	pthread_mutex_destroy(&f->lock);
 	free(f->bounce);
 	free(f);

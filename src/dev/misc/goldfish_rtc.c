@@ -175,6 +175,7 @@ static void rtc_fini(struct dev *d)
 {
 	struct goldfish_rtc *r = container_of(d, struct goldfish_rtc, dev);
 
+	loop_task_cancel(r->vm->loop, &r->rearm);
 	loop_timer_cancel(r->vm->loop, &r->timer);
 	pthread_mutex_destroy(&r->lock);
 	free(r);
