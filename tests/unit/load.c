@@ -300,6 +300,13 @@ static void bad_elf(void **state)
 	p->p_type = PT_NOTE;
 	assert_int_equal(probe(f, f->file, len), -ENOEXEC);
 	p->p_type = PT_LOAD;
+	p->p_paddr++;
+	assert_int_equal(probe(f, f->file, len), -ENOEXEC);
+	says(f, "odd address");
+	p->p_paddr--;
+	h->e_entry++;
+	assert_int_equal(probe(f, f->file, len), -ENOEXEC);
+	h->e_entry--;
 	/* a symbol table that makes no sense is no symbol table */
 	s[1].sh_link = 77;
 	assert_int_equal(probe(f, f->file, len), 0);

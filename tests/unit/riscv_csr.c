@@ -232,6 +232,19 @@ static void test_counters_from_outside(void **state)
 	assert_int_equal(m.cpu->icount, 107);
 }
 
+static void test_pc_is_even(void **state)
+{
+	const struct engine_ops *e = &riscv_interp_engine;
+	struct vcpu *v = &m.vm.cpus[0];
+
+	e->vcpu_reset(v, RAM_BASE + RAM_SIZE - 1, 0, 0);
+	assert_int_equal(e->get_reg(v, ENGINE_REG_PC), RAM_BASE + RAM_SIZE - 2);
+	e->set_reg(v, ENGINE_REG_PC, RAM_BASE + 1);
+	assert_int_equal(e->get_reg(v, ENGINE_REG_PC), RAM_BASE);
+	set(MEPC, 7);
+	assert_int_equal(get(MEPC), 6);
+}
+
 static void test_pmp_lock(void **state)
 {
 	set(PMPADDR0, 0x1000);
@@ -258,7 +271,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_warl), TEST(test_privilege), TEST(test_interrupts), TEST(test_timers),
 		TEST(test_wait_over), TEST(test_counters), TEST(test_counters_from_outside),
-		TEST(test_pmp_lock),
+		TEST(test_pmp_lock), TEST(test_pc_is_even),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

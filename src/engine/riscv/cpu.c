@@ -91,7 +91,7 @@ static void cpu_reset(struct vcpu *v, uint64_t pc, uint64_t arg0, uint64_t arg1)
 		.priv = PRIV_M,
 		.mstatus = MSTATUS_UXL64 | MSTATUS_SXL64,
 		.stimecmp = UINT64_MAX,
-		.pc = pc,
+		.pc = pc & ~UINT64_C(1),	/* a PC is even whoever chose it */
 	};
 
 	fresh.x[10] = arg0;

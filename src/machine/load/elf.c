@@ -218,7 +218,8 @@ int load_elf_probe(struct load_elf *elf, const struct load_file *f, struct err *
 		rc = damaged(f, "nothing in it is to be loaded", err);
 	if (!rc) {
 		elf->entry = to_physical(phdrs, le16toh(h.e_phnum), le64toh(h.e_entry));
-		rc = find_host_symbols(elf, f, &h, phdrs, err);
+		rc = elf->entry % 2 ? damaged(f, "it begins at an odd address", err) :
+				      find_host_symbols(elf, f, &h, phdrs, err);
 	}
 	free(phdrs);
 	return rc;
