@@ -570,6 +570,33 @@ static void a_reset_waits_for_requests(void **state)
 	log_setup(STDERR_FILENO, "test", LOG_WARN);
 }
 
+/* Of a request with many ranges, those that are not under way yet are not begun any more. */
+static void a_reset_begins_nothing_more(void **state)
+{
+	struct tested t;
+	uint8_t *p;
+	gpa_t data;
+
+	tested_new(&t, false, 1);
+	tested_start(&t, ALL_FEATURES);
+	data = rig_alloc(t.r, 48, 1);
+	p = rig_ram(t.r, data);
+	for (unsigned i = 0; i < 3; i++) {
+		st_le64(p + 16 * i, 100 * i);
+		st_le32(p + 16 * i + 8, 8);
+	}
+	memdisk_hold(t.m);
+	tested_begin(&t, 0, T_WRITE_ZEROES, 0, data, 48);
+	ring_kick(&t.d, 0);
+	memdisk_wait_held(t.m, 1);
+	driver_set_status(&t.d, 0);
+	rig_settle(t.r);
+	memdisk_release(t.m);
+	wait_reset(&t);
+	assert_int_equal(memdisk_seen(t.m, BLK_WRITE_ZEROES), 1);
+	rig_free(t.r);
+}
+
 /* The same chains again while they are in flight: more requests than the queue holds. */
 static void a_driver_that_reuses_descriptors(void **state)
 {
@@ -716,6 +743,7 @@ int main(void)
 		cmocka_unit_test(too_many_buffers_are_an_error),
 		cmocka_unit_test(what_cannot_be_answered_breaks_the_device),
 		cmocka_unit_test(a_reset_waits_for_requests),
+		cmocka_unit_test(a_reset_begins_nothing_more),
 		cmocka_unit_test(a_driver_that_reuses_descriptors),
 		cmocka_unit_test(random_rings),
 		cmocka_unit_test(through_a_real_file),

@@ -181,7 +181,7 @@ static void slot_done(struct blk_req *req, int res)
 
 	if (res)
 		host_failed(s, res);
-	else if (go_on(s))
+	else if (v->queues[n].ready && go_on(s))	/* a driver that has gone wants no more */
 		return;
 	answer(s, res ? S_IOERR : S_OK);
 	virtio_push_done(v, n);
