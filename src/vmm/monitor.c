@@ -155,7 +155,8 @@ static int build(struct monitor *m, struct err *err)
 		return err_set(err, -EINVAL, "machine '%s' for %s is not known to this version",
 			       c->machine, c->arch);
 	if (!engine)
-		return err_set(err, -EINVAL, "engine '%s' cannot run %s guests", c->engine, c->arch);
+		return err_set(err, -EINVAL, "engine '%s' cannot run %s guests; leave --engine "
+			       "away", c->engine, c->arch);
 	rc = vm_init(&m->vm, engine, m->machine->timebase_hz, err);
 	if (!rc)
 		rc = open_chans(m, err);
