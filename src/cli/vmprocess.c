@@ -163,7 +163,7 @@ static void order(struct vmprocess *p, const char *line)
 
 void vmprocess_power_button(struct vmprocess *p)
 {
-	order(p, "{\"command\":\"power-button\"}\n");
+	order(p, "{\"do\":\"power-button\"}\n");
 }
 
 void vmprocess_shut_down(struct vmprocess *p)
@@ -175,7 +175,7 @@ void vmprocess_shut_down(struct vmprocess *p)
 
 void vmprocess_stop(struct vmprocess *p)
 {
-	order(p, "{\"command\":\"stop\"}\n");
+	order(p, "{\"do\":\"stop\",\"timeout\":0}\n");
 }
 
 static void close_fd(int *fd)

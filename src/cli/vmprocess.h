@@ -26,7 +26,7 @@ struct vmprocess {
 	bool started;			/* the guest has executed */
 	enum vm_reason reason;
 	int code;
-	char line[1024];		/* an event that is not complete yet */
+	char line[4096];		/* an event that is not complete yet */
 	size_t line_len;
 };
 

@@ -59,14 +59,22 @@ void vm_request(struct vm *vm, enum vm_event ev, uint32_t detail)
 	pthread_mutex_unlock(&vm->lock);
 }
 
+void vm_request_pause(struct vm *vm, bool pause)
+{
+	pthread_mutex_lock(&vm->lock);
+	vm->want_pause = pause;
+	pthread_cond_broadcast(&vm->changed);
+	pthread_mutex_unlock(&vm->lock);
+}
+
 enum vm_event vm_wait(struct vm *vm, uint32_t *detail)
 {
 	enum vm_event ev;
 
 	pthread_mutex_lock(&vm->lock);
-	while (vm->event == VM_EVENT_NONE)
+	while (vm->event == VM_EVENT_NONE && vm->want_pause == vm->paused)
 		pthread_cond_wait(&vm->changed, &vm->lock);
-	ev = vm->event;
+	ev = vm->event != VM_EVENT_NONE ? vm->event : vm->want_pause ? VM_EVENT_PAUSE : VM_EVENT_RESUME;
 	if (detail)
 		*detail = vm->event_detail;
 	vm->event = VM_EVENT_NONE;

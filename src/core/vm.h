@@ -43,6 +43,8 @@ enum vm_event {
 	VM_EVENT_FAIL,		/* the guest reports failure with a code (detail), as test devices do */
 	VM_EVENT_CRASH,		/* the engine or a board cannot go on */
 	VM_EVENT_STOP,		/* the monitor was told to end the VM now */
+	VM_EVENT_PAUSE,		/* vm_request_pause(): call vm_pause(), */
+	VM_EVENT_RESUME,	/* or vm_resume() */
 };
 
 /* Built-in firmware: serves calls of the guest in place of M-mode software. */
@@ -80,6 +82,7 @@ struct vm {
 	pthread_cond_t changed;		/* whenever one of them changes */
 	enum vm_event event;		/* the first wish not yet taken */
 	uint32_t event_detail;
+	bool want_pause;		/* what vm_request_pause() asked for last */
 	unsigned draining;		/* devices not drained yet */
 	bool started, paused;		/* control thread only */
 	struct log_limit log;		/* for messages a guest can trigger */
@@ -110,7 +113,16 @@ int vm_start(struct vm *vm, void (*thread_start)(struct vm *vm, int thread), str
 /* Any thread: the first wish stands until the control thread takes it (STOP overrides). */
 void vm_request(struct vm *vm, enum vm_event ev, uint32_t detail);
 
-/* Control thread: waits for the next event and takes it; *detail may be NULL. */
+/*
+ * Any thread: the VM is to be paused, or to go on. Takes no other wish's place; the last one counts,
+ * also over a reset.
+ */
+void vm_request_pause(struct vm *vm, bool pause);
+
+/*
+ * Control thread: waits for the next event and takes it; *detail may be NULL. PAUSE and RESUME
+ * come, after all others, while the VM is not as vm_request_pause() asked.
+ */
 enum vm_event vm_wait(struct vm *vm, uint32_t *detail);
 
 /* Control thread: all vCPUs outside the guest, devices drained, clock stopped; and back. */

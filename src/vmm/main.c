@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,61 +16,112 @@
 enum { EXIT_USAGE = 2 };
 
 static const char help[] =
-	"usage: hospes-vm --dir DIR [--console-fd N] [--control-fd N]\n"
+	"usage: hospes-vm --dir DIR [OPTION]...\n"
 	"\n"
 	"Runs the virtual machine whose configuration is DIR/config.json. Usually started by\n"
-	"'hospes run', which makes the folder.\n"
+	"'hospes run' or 'hospes start'.\n"
 	"\n"
-	"  --dir DIR        the VM's folder; locked while the VM runs\n"
-	"  --console-fd N   stream socket to pass the serial console through\n"
-	"  --control-fd N   stream socket for events and orders, one JSON object a line\n"
-	"  --help           this text\n"
-	"  --version        the version\n";
+	"  --dir DIR            the VM's folder; locked while the VM runs\n"
+	"  --runtime DIR        make this folder with control.sock and console.sock, and log to\n"
+	"                       supervisor.log in the VM's folder\n"
+	"  --ready-fd N         write one line there: 'ready' when the guest runs, or what is wrong;\n"
+	"                       its other end is closed when the sockets are connected to\n"
+	"  --restart POLICY     no (the default), on-failure or always\n"
+	"  --restart-delay MS   before the first restart; doubles up to a minute. Default: 1000\n"
+	"  --console-fd N       stream socket of a client of the console\n"
+	"  --control-fd N       stream socket of a client of the control protocol; its end stops the VM\n"
+	"  --help               this text\n"
+	"  --version            the version\n";
 
-static int fd_number(const char *text, const char *option)
+enum { FIRST_DELAY_MS = 1000, MOST_DELAY_MS = 60000 };
+
+static __attribute__((noreturn)) void usage(const char *option, const char *text, const char *remedy)
 {
-	socklen_t len = sizeof(int);
-	int type = 0;
+	fprintf(stderr, "hospes-vm: %s %s: %s\n", option, text, remedy);
+	exit(EXIT_USAGE);
+}
+
+static long number(const char *text, long least, long most)
+{
 	char *end;
 	long n;
 
 	errno = 0;
 	n = strtol(text, &end, 10);
-	if (errno || *end || end == text || n < 3 || n > INT16_MAX ||
-	    getsockopt((int)n, SOL_SOCKET, SO_TYPE, &type, &len) || type != SOCK_STREAM) {
-		fprintf(stderr, "hospes-vm: %s %s: give the number of a stream socket, 3 or more\n", option,
-			text);
-		exit(EXIT_USAGE);
-	}
-	/* Nothing that is started later gets it. */
-	fcntl((int)n, F_SETFD, FD_CLOEXEC);
+	return errno || *end || end == text || n < least || n > most ? -1 : n;
+}
+
+/* A descriptor that was inherited; nothing that is started later gets it. */
+static int fd_number(const char *text, const char *option)
+{
+	long n = number(text, STDERR_FILENO + 1, INT16_MAX);
+
+	if (n < 0 || fcntl((int)n, F_SETFD, FD_CLOEXEC))
+		usage(option, text, "give the number of an open descriptor, 3 or more");
 	return (int)n;
 }
 
-/* Closes [from, below). */
-static void close_between(int from, int below)
+static int socket_number(const char *text, const char *option)
 {
-	if (from < below)
-		close_range((unsigned)from, (unsigned)below - 1, 0);
+	long n = number(text, STDERR_FILENO + 1, INT16_MAX);
+	socklen_t len = sizeof(int);
+	int type = 0;
+
+	if (n < 0 || getsockopt((int)n, SOL_SOCKET, SO_TYPE, &type, &len) || type != SOCK_STREAM)
+		usage(option, text, "give the number of a stream socket, 3 or more");
+	return fd_number(text, option);
+}
+
+static enum restart_policy policy(const char *text)
+{
+	static const char *const names[] = {
+		[RESTART_NO] = "no", [RESTART_ON_FAILURE] = "on-failure", [RESTART_ALWAYS] = "always",
+	};
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(names[i], text))
+			return (enum restart_policy)i;
+	usage("--restart", text, "give no, on-failure or always");
+}
+
+static unsigned delay(const char *text)
+{
+	long n = number(text, 1, MOST_DELAY_MS);
+
+	if (n < 0)
+		usage("--restart-delay", text, "give 1 to 60000 milliseconds");
+	return (unsigned)n;
+}
+
+/* Closes all descriptors from 3 on but those in keep (-1: none). */
+static void close_others(int keep[], unsigned n)
+{
+	int next = STDERR_FILENO + 1;
+
+	for (;;) {
+		int least = INT_MAX;
+
+		for (unsigned i = 0; i < n; i++)
+			if (keep[i] >= next && keep[i] < least)
+				least = keep[i];
+		if (least > next)
+			close_range((unsigned)next, least == INT_MAX ? UINT_MAX : (unsigned)least - 1, 0);
+		if (least == INT_MAX)
+			return;
+		next = least + 1;
+	}
 }
 
 /*
- * Of what was inherited, the VM's processes keep the two sockets and a place for the log. They have
+ * Of what was inherited, the VM's processes keep the sockets and a place for the log. They have
  * no business with what is typed on a terminal, so they cannot read from it.
  */
 static void own_descriptors(const struct supervisor_args *args)
 {
-	int low = args->console < args->control ? args->console : args->control;
-	int high = args->console < args->control ? args->control : args->console;
+	int keep[] = { args->console, args->control, args->ready };
 	int null, log;
 
-	if (low > STDERR_FILENO)
-		close_between(STDERR_FILENO + 1, low);
-	else
-		low = STDERR_FILENO;
-	if (high > low)
-		close_between(low + 1, high);
-	close_range((unsigned)(high > low ? high : low) + 1, UINT_MAX, 0);
+	close_others(keep, sizeof(keep) / sizeof(keep[0]));
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null >= 0) {
 		dup2(null, STDIN_FILENO);
@@ -88,13 +140,18 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "dir", required_argument, NULL, 'd' },
+		{ "runtime", required_argument, NULL, 'r' },
+		{ "ready-fd", required_argument, NULL, 'f' },
+		{ "restart", required_argument, NULL, 'p' },
+		{ "restart-delay", required_argument, NULL, 't' },
 		{ "console-fd", required_argument, NULL, 'c' },
 		{ "control-fd", required_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct supervisor_args args = { .console = -1, .control = -1 };
+	struct supervisor_args args = { .ready = -1, .console = -1, .control = -1,
+					.restart_delay_ms = FIRST_DELAY_MS };
 	struct err err;
 	int option;
 
@@ -103,11 +160,23 @@ int main(int argc, char **argv)
 		case 'd':
 			args.dir = optarg;
 			break;
+		case 'r':
+			args.runtime = optarg;
+			break;
+		case 'f':
+			args.ready = fd_number(optarg, "--ready-fd");
+			break;
+		case 'p':
+			args.restart = policy(optarg);
+			break;
+		case 't':
+			args.restart_delay_ms = delay(optarg);
+			break;
 		case 'c':
-			args.console = fd_number(optarg, "--console-fd");
+			args.console = socket_number(optarg, "--console-fd");
 			break;
 		case 'j':
-			args.control = fd_number(optarg, "--control-fd");
+			args.control = socket_number(optarg, "--control-fd");
 			break;
 		case 'h':
 			fputs(help, stdout);

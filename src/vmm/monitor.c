@@ -2,6 +2,7 @@
 #include "vmm/monitor.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -51,7 +52,20 @@ static void on_link(struct loop_fd *w, unsigned events)
 		m->machine->power_button(&m->vm);
 	} else if (msg.kind == LINK_STOP) {
 		vm_request(&m->vm, VM_EVENT_STOP, 0);
+	} else if (msg.kind == LINK_PAUSE || msg.kind == LINK_RESUME) {
+		vm_request_pause(&m->vm, msg.kind == LINK_PAUSE);
 	}
+}
+
+/* The sentence goes to whoever waits for the VM's start; the log has it as well. */
+static void tell_error(const struct monitor *m, const struct err *err)
+{
+	struct link_error msg = { .head = { LINK_ERROR, 0 } };
+	int fd = m->link.fd >= 0 ? m->link.fd : m->files->link;
+
+	snprintf(msg.text, sizeof(msg.text), "%s", err->msg);
+	if (send(fd, &msg, sizeof(msg), MSG_NOSIGNAL) < 0)
+		log_debug("the supervisor does not listen");
 }
 
 static void enter_thread(const struct monitor *m, enum confine_kind kind)
@@ -201,6 +215,14 @@ static struct link_msg serve(struct monitor *m)
 				return (struct link_msg){ LINK_CRASHED, 0 };
 			}
 			break;
+		case VM_EVENT_PAUSE:
+			vm_pause(&m->vm);
+			tell(m, LINK_PAUSED, 0);
+			break;
+		case VM_EVENT_RESUME:
+			vm_resume(&m->vm);
+			tell(m, LINK_RESUMED, 0);
+			break;
 		case VM_EVENT_NONE:
 			break;
 		}
@@ -242,8 +264,10 @@ int monitor_run(const struct vmconfig *c, struct vm_files *files,
 		rc = build(m, &err);
 	if (!rc)
 		rc = run(m, &err);
-	if (rc)
+	if (rc) {
 		log_error("%s", err.msg);
+		tell_error(m, &err);
+	}
 	/* The process ends here: what is still open or allocated goes with it. */
 	return rc ? EXIT_FAILURE : EXIT_SUCCESS;
 }
