@@ -219,6 +219,15 @@ static void test_program(void **state)
 	assert_int_equal(got, 1);
 	assert_int_equal(gmem_read(&f->vm.mem, 0x80001040, &got, 8), 0);
 	assert_int_equal(got, 0);
+	/* the same, its words beside tohost: the page's stores go by the device */
+	for (unsigned i = 0; i < ARRAY_LEN(args); i++)
+		assert_true(bus_write(&f->vm.bus, 0x80001100 + 8 * i, 8, args[i]));
+	assert_true(bus_write(&f->vm.bus, 0x80001080, 8, 0));
+	assert_true(bus_write(&f->vm.bus, 0x80001040, 8, 0x80001100));
+	assert_int_equal(gmem_read(&f->vm.mem, 0x80001100, &got, 8), 0);
+	assert_int_equal(got, 5);
+	assert_int_equal(gmem_read(&f->vm.mem, 0x80001080, &got, 8), 0);
+	assert_int_equal(got, 1);
 	/* the verdict, stored in halves */
 	assert_true(bus_write(&f->vm.bus, 0x80001040, 4, 7 << 1 | 1));
 	assert_int_equal(f->vm.event, VM_EVENT_FAIL);

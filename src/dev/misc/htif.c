@@ -52,22 +52,23 @@ static void put(struct htif *h, const uint8_t *bytes, size_t len)
 		chan_write(h->cfg.console, bytes, len);
 }
 
-/* Consumes the request and answers; fromhost may lie in the page or in RAM. */
+/* Stores a word the program has given the address of, in the page or in RAM. */
+static bool put_word(struct htif *h, gpa_t at, uint64_t value)
+{
+	void *host = at - h->page < GMEM_PAGE ? page_host(h, at - h->page) :
+						gmem_ptr(&h->vm->mem, at, 8, true);
+
+	if (!at || at % 8 || !host)
+		return false;
+	ram_st64(host, value);
+	return true;
+}
+
+/* Consumes the request and answers. */
 static void answer(struct htif *h, uint64_t value)
 {
-	uint64_t off = h->cfg.fromhost - h->page;
-	void *ram;
-
-	store(page_host(h, h->cfg.tohost - h->page), 8, 0);
-	if (!h->cfg.fromhost || h->cfg.fromhost % 8)
-		return;
-	if (off < GMEM_PAGE) {
-		store(page_host(h, off), 8, value);
-		return;
-	}
-	ram = gmem_ptr(&h->vm->mem, h->cfg.fromhost, 8, true);
-	if (ram)
-		ram_st64(ram, value);
+	put_word(h, h->cfg.tohost, 0);
+	put_word(h, h->cfg.fromhost, value);
 }
 
 static uint64_t write_console(struct htif *h, uint64_t fd, gpa_t buf, uint64_t len)
@@ -106,8 +107,8 @@ static void system_call(struct htif *h, gpa_t args)
 		end(h, a[1]);
 		return;
 	}
-	a[0] = htole64(a[0] == SYS_WRITE ? write_console(h, a[1], a[2], a[3]) : (uint64_t)-ENOSYS);
-	if (!gmem_write(&h->vm->mem, args, a, sizeof(a[0])))
+	if (put_word(h, args, a[0] == SYS_WRITE ? write_console(h, a[1], a[2], a[3]) :
+						  (uint64_t)-ENOSYS))
 		answer(h, 1);
 }
 
