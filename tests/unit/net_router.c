@@ -368,7 +368,7 @@ static void queue_keeps_order(void **state)
 	int fds[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), 0);
-	assert_int_equal(outq_init(&q), 0);
+	assert_int_equal(outq_init(&q, OUTQ_BYTES), 0);
 	/* fill it to the brim, let out what the socket takes, read some of that, and again */
 	for (int round = 0; round < 40; round++) {
 		uint8_t *p;

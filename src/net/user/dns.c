@@ -183,9 +183,9 @@ static bool resolver(const struct dns *d, const struct net_pkt *p, const void **
 	return p->ipv6 ? d->have6 : d->have4;
 }
 
-static const void *own_address(const struct net_pkt *p, uint8_t buf[4])
+static const void *own_address(const struct dns *d, const struct net_pkt *p, uint8_t buf[4])
 {
-	st_be32(buf, GUARD_DNS);
+	st_be32(buf, d->own4 ? d->own4 : GUARD_DNS);
 	return p->ipv6 ? own6 : buf;
 }
 
@@ -205,7 +205,7 @@ bool dns_input(struct dns *d, uint8_t *frame, size_t len)
 	bits = &d->asked[asked_row(&p)][guest / 8];
 	bit = (uint8_t)(1u << guest % 8);
 	if (ld_be16(frame + p.l4 + 2) == DNS_PORT &&
-	    !memcmp(frame + to, own_address(&p, buf), alen)) {
+	    !memcmp(frame + to, own_address(d, &p, buf), alen)) {
 		refresh(d);
 		if (!resolver(d, &p, &addr, &port))
 			return false;
@@ -233,5 +233,5 @@ void dns_output(const struct dns *d, uint8_t *frame, size_t len)
 	guest = ld_be16(frame + p.l4 + 2);
 	if (d->asked[asked_row(&p)][guest / 8] >> guest % 8 & 1 &&
 	    !memcmp(frame + p.l4, port, 2) && !memcmp(frame + from, addr, p.ipv6 ? 16 : 4))
-		rewrite(&p, frame, from, p.l4, own_address(&p, buf), own_port);
+		rewrite(&p, frame, from, p.l4, own_address(d, &p, buf), own_port);
 }

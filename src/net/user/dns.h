@@ -19,6 +19,7 @@
 #include "base/err.h"
 
 struct dns {
+	uint32_t own4;			/* our address where it is another than GUARD_DNS; else 0 */
 	bool have4, have6;
 	struct sockaddr_in server4;	/* the resolver, if have4 */
 	struct sockaddr_in6 server6;	/* likewise; no scope */

@@ -22,18 +22,20 @@ static uint16_t port_of(const struct net_pkt *p, const uint8_t *frame)
 	return p->payload > p->l4 ? ld_be16(frame + p->l4 + 2) : 0;
 }
 
-static bool ipv4_allowed(const struct net_pkt *p, const uint8_t *frame)
+static bool ipv4_allowed(uint32_t net, const struct net_pkt *p, const uint8_t *frame)
 {
 	const uint8_t *ip = frame + p->l3;
 	uint32_t to = ld_be32(ip + 16);
-	bool router = to == GUARD_GATEWAY || to == GUARD_BROADCAST || to == 0xffffffff;
+	bool own = to >> 8 == net >> 8;
+	bool router = (own && ((uint8_t)to == (uint8_t)GUARD_GATEWAY ||
+			       (uint8_t)to == (uint8_t)GUARD_BROADCAST)) || to == 0xffffffff;
 
 	if (ip[16] == 127 || ip[16] == 0 || ip[12] == 127)
 		return false;
 	/* Of the guest's own network only the router is there, and the name server's one port. */
-	if (to == GUARD_DNS)
+	if (own && (uint8_t)to == (uint8_t)GUARD_DNS)
 		return p->proto == NET_IP_ICMP || port_of(p, frame) == DNS_PORT;
-	if (to >> 8 == GUARD_NET >> 8 && !router)
+	if (own && !router)
 		return false;
 	return !(router && p->proto == NET_IP_UDP && port_of(p, frame) == TFTP_PORT);
 }
@@ -104,7 +106,7 @@ bool guard_input(struct guard *g, uint8_t *frame, size_t len)
 	/* VLAN tags end up at l3 != NET_ETH_BYTES: there is no VLAN here. */
 	if (!net_pkt_parse(&p, frame, len) || p.fragment || p.l3 != NET_ETH_BYTES)
 		return false;
-	if (p.ipv6 ? !ipv6_allowed(&p, frame) : !ipv4_allowed(&p, frame))
+	if (p.ipv6 ? !ipv6_allowed(&p, frame) : !ipv4_allowed(g->net ? g->net : GUARD_NET, &p, frame))
 		return false;
 	if (p.proto != NET_IP_TCP)
 		return true;

@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The network that a guest sees. */
+/* The network that a guest sees; another has the same last bytes. */
 enum {
 	GUARD_NET = 0x0a000200,		/* 10.0.2.0/24 */
 	GUARD_GATEWAY = 0x0a000202,
@@ -31,6 +31,7 @@ enum {
 enum { GUARD_MSS = 32768 };
 
 struct guard {
+	uint32_t net;		/* the network where it is another than GUARD_NET; else 0 */
 	uint16_t mss[65536];	/* by the guest's TCP port: the MSS it offered last; 0: none yet */
 };
 

@@ -24,6 +24,7 @@
 #include "base/bits.h"
 #include "base/log.h"
 #include "net/user/confine.h"
+#include "net/switch/lan.h"
 #include "net/user/router.h"
 
 #define RESOLV_CONF "/etc/resolv.conf"
@@ -39,6 +40,7 @@ static const char usage[] =
 	"  --hostname NAME    the name that DHCP tells the guest\n"
 	"  --dns ADDR[:PORT]  name server behind 10.0.2.3 (default: the host's, /etc/resolv.conf)\n"
 	"  --ipv6 yes|no|auto whether the guest gets IPv6; auto: when the host has it (default)\n"
+	"  --subnet A.B.C.0/24 the guests' network (default: 10.0.2.0/24); no forwarding then\n"
 	"  --uid N            user and group to become; needs root\n"
 	"  --status N         descriptor that gets the line \"ready\", or what is wrong\n";
 
@@ -143,6 +145,8 @@ static int parse_option(struct options *o, int c, const char *value, struct err 
 			return bad_value("ipv6", value, err);
 		o->ipv6 = value;
 		return 0;
+	case 'n':
+		return lan_parse(&o->router.net, value, err);
 	case 'u':
 		if (!number(value, INT32_MAX, &n))
 			return bad_value("uid", value, err);
@@ -162,6 +166,7 @@ static int parse_options(struct options *o, int argc, char **argv, struct err *e
 		{ "hostname", required_argument, NULL, 'h' },
 		{ "dns", required_argument, NULL, 'd' },
 		{ "ipv6", required_argument, NULL, '6' },
+		{ "subnet", required_argument, NULL, 'n' },
 		{ "uid", required_argument, NULL, 'u' },
 		{ "status", required_argument, NULL, 's' },
 		{ 0 },
@@ -176,7 +181,7 @@ static int parse_options(struct options *o, int argc, char **argv, struct err *e
 		if (rc)
 			return rc;
 	}
-	if (optind != argc || o->fd < 0)
+	if (optind != argc || o->fd < 0 || (o->router.net && o->forward_count))
 		return err_set(err, -EINVAL, "%s", usage);
 	if (getsockopt(o->fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_SEQPACKET)
 		return err_set(err, -EINVAL, "--fd %d is no seqpacket socket", o->fd);

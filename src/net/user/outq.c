@@ -20,9 +20,9 @@ static size_t record_bytes(size_t len)
 	return sizeof(size_t) + align_up(len, ALIGN);
 }
 
-int outq_init(struct outq *q)
+int outq_init(struct outq *q, size_t size)
 {
-	*q = (struct outq){ .buf = malloc(OUTQ_BYTES) };
+	*q = (struct outq){ .buf = malloc(size), .size = size };
 	return q->buf ? 0 : -ENOMEM;
 }
 
@@ -47,10 +47,10 @@ static size_t get_length(const struct outq *q, size_t at)
 
 uint8_t *outq_reserve(struct outq *q, size_t len)
 {
-	size_t need = record_bytes(len), to_end = OUTQ_BYTES - q->tail;
+	size_t need = record_bytes(len), to_end = q->size - q->tail;
 	size_t skip = need > to_end ? to_end : 0;
 
-	if (q->used + skip + need > OUTQ_BYTES) {
+	if (q->used + skip + need > q->size) {
 		q->lost++;
 		return NULL;
 	}
@@ -68,14 +68,14 @@ void outq_commit(struct outq *q, size_t len)
 
 	put_length(q, q->tail, len);
 	q->used += size;
-	q->tail = (q->tail + size) % OUTQ_BYTES;
+	q->tail = (q->tail + size) % q->size;
 }
 
 /* Steps over a skip at head; returns whether there is a record. */
 static bool at_record(struct outq *q, size_t *head, size_t *used)
 {
 	if (*used && get_length(q, *head) == SKIP) {
-		*used -= OUTQ_BYTES - *head;
+		*used -= q->size - *head;
 		*head = 0;
 	}
 	return *used;
@@ -88,7 +88,7 @@ static void drop(struct outq *q, unsigned n)
 		size_t size = record_bytes(get_length(q, q->head));
 
 		q->used -= size;
-		q->head = (q->head + size) % OUTQ_BYTES;
+		q->head = (q->head + size) % q->size;
 	}
 }
 
@@ -109,7 +109,7 @@ int outq_flush(struct outq *q, int fd)
 			msgs[n] = (struct mmsghdr){ .msg_hdr = { .msg_iov = &iov[n],
 								 .msg_iovlen = 1 } };
 			used -= size;
-			head = (head + size) % OUTQ_BYTES;
+			head = (head + size) % q->size;
 		}
 		if (!n) {
 			q->head = q->tail;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frames on their way to the monitor: a ring of bytes between libslirp, which cannot wait,
- * and the socket pair, which may have to. One thread; allocates only in outq_init().
+ * Frames on their way to a monitor: a ring of bytes between what makes them, which cannot wait,
+ * and the socket, which may have to. One thread; allocates only in outq_init().
  */
 #ifndef NET_USER_OUTQ_H
 #define NET_USER_OUTQ_H
@@ -11,19 +11,23 @@
 #include <stdint.h>
 
 enum {
-	OUTQ_BYTES = 8 << 20,
+	OUTQ_BYTES = 8 << 20,	/* hospes-net's */
 	OUTQ_HIGH = 1 << 20,	/* more than this waiting: take nothing new from the network */
 };
 
 struct outq {
-	uint8_t *buf;		/* OUTQ_BYTES of records: size_t length, bytes, padding */
+	uint8_t *buf;		/* size bytes of records: size_t length, bytes, padding */
+	size_t size;
 	size_t head, tail;	/* first record; where the next goes */
 	size_t used;		/* bytes between them, with records that only skip to the start */
 	uint64_t lost;		/* frames that found no room */
 };
 
-/* -ENOMEM. The caller ends it with outq_fini(). */
-int outq_init(struct outq *q);
+/*
+ * A queue of size bytes (a multiple of 8, more than WIRE_MAX). -ENOMEM. The caller ends it with
+ * outq_fini().
+ */
+int outq_init(struct outq *q, size_t size);
 
 /* Accepts a zeroed object. */
 void outq_fini(struct outq *q);

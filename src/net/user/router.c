@@ -363,14 +363,15 @@ int router_run(struct router *r, struct err *err)
 
 int router_new(struct router **out, int fd, const struct router_cfg *cfg, struct err *err)
 {
+	const uint32_t net = cfg->net ? cfg->net : GUARD_NET;
 	SlirpConfig sc = {
 		.version = 4,
 		.in_enabled = true,
-		.vnetwork.s_addr = htonl(GUARD_NET),
+		.vnetwork.s_addr = htonl(net),
 		.vnetmask.s_addr = htonl(0xffffff00),
-		.vhost.s_addr = htonl(GUARD_GATEWAY),
-		.vdhcp_start.s_addr = htonl(GUARD_GUEST),
-		.vnameserver.s_addr = htonl(GUARD_DNS),
+		.vhost.s_addr = htonl(net | (uint8_t)GUARD_GATEWAY),
+		.vdhcp_start.s_addr = htonl(net | (uint8_t)GUARD_GUEST),
+		.vnameserver.s_addr = htonl(net | (uint8_t)GUARD_DNS),
 		.in6_enabled = cfg->ipv6,
 		.vprefix_len = 64,
 		.vhostname = cfg->hostname,
@@ -382,7 +383,7 @@ int router_new(struct router **out, int fd, const struct router_cfg *cfg, struct
 	const int room = WIRE_SOCKET_BYTES;
 	struct router *r = calloc(1, sizeof(*r));
 
-	if (!r || outq_init(&r->out)) {
+	if (!r || outq_init(&r->out, OUTQ_BYTES)) {
 		free(r);
 		return err_set(err, -ENOMEM, "no memory for the network process");
 	}
@@ -390,6 +391,8 @@ int router_new(struct router **out, int fd, const struct router_cfg *cfg, struct
 	inet_pton(AF_INET6, "fec0::2", &sc.vhost6);
 	inet_pton(AF_INET6, "fec0::3", &sc.vnameserver6);
 	r->fd = fd;
+	r->guard.net = net;
+	r->dns.own4 = net | (uint8_t)GUARD_DNS;
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	for (unsigned i = 0; i < BATCH; i++) {
 		r->iov[i] = (struct iovec){ r->bufs[i], WIRE_MAX };

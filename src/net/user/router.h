@@ -17,6 +17,7 @@
 struct router;
 
 struct router_cfg {
+	uint32_t net;		/* a /24, host order, where it is another than GUARD_NET; else 0 */
 	bool host_loopback;	/* 10.0.2.2 and fec0::2 lead to the host's loopback */
 	bool ipv6;
 	const char *hostname;	/* told by DHCP; NULL: none */
