@@ -122,10 +122,12 @@ static void own_descriptors(const struct supervisor_args *args)
 	int null, log;
 
 	close_others(keep, sizeof(keep) / sizeof(keep[0]));
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	null = open("/dev/null", O_RDWR);
 	if (null >= 0) {
 		dup2(null, STDIN_FILENO);
 		dup2(null, STDOUT_FILENO);
+		if (fcntl(STDERR_FILENO, F_GETFD) < 0)
+			dup2(null, STDERR_FILENO);
 		if (null > STDERR_FILENO)
 			close(null);
 	}
