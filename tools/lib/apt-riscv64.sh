@@ -59,13 +59,14 @@ apt_configure()
 }
 
 # apt_update DIR CACHE: with the security archive where it answers, without it otherwise;
-# the lists of last time do where no mirror answers. APT_CONFIG is DIR/apt/apt.conf.
+# the lists of last time do where no mirror answers. APT_CONFIG is DIR/apt/apt.conf. Without
+# --error-on=any apt-get calls it a success when nothing could be fetched.
 apt_update()
 {
-	apt-get update && return
+	apt-get update --error-on=any && return
 	echo "trying the main archive alone"
 	sed -i "/ $SUITE-security main/d" "$1/apt/sources.list"
-	apt-get update && return
+	apt-get update --error-on=any && return
 	[ -n "$(ls "$2"/lists/*_Packages* 2>/dev/null)" ] || return 1
 	echo "the mirror cannot be reached; going on with the lists of last time"
 }
