@@ -5,7 +5,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/bits.h"
 #include "cli/attach.h"
 #include "cli/command.h"
 #include "cli/newvm.h"
@@ -16,88 +15,18 @@ enum { MAKES = 1 };
 
 /* ---- options -------------------------------------------------------------------------------- */
 
-static int set_name(void *field, const char *text, struct err *err)
-{
-	if (!vmconfig_name_ok(text))
-		return err_set(err, -EINVAL, "a name has 1 to %d letters, digits, '_', '.' and '-', and "
-			       "begins with a letter, a digit or '_'", VMCONFIG_NAME_MAX);
-	return opts_set_text(field, text, err);
-}
-
-static int set_memory(void *field, const char *text, struct err *err)
-{
-	uint64_t bytes;
-	int rc = opts_set_size(&bytes, text, err);
-
-	if (rc)
-		return rc;
-	if (bytes < VMCONFIG_MIN_MEMORY || bytes % MIB)
-		return err_set(err, -EINVAL, "a VM has whole MiB of memory, %d or more",
-			       (int)(VMCONFIG_MIN_MEMORY / MIB));
-	*(uint64_t *)field = bytes;
-	return 0;
-}
-
-static int set_cpus(void *field, const char *text, struct err *err)
-{
-	unsigned n;
-	int rc = opts_set_unsigned(&n, text, err);
-
-	if (rc)
-		return rc;
-	if (n < 1 || n > VMCONFIG_MAX_CPUS)
-		return err_set(err, -EINVAL, "a VM has 1 to %d CPUs", VMCONFIG_MAX_CPUS);
-	*(unsigned *)field = n;
-	return 0;
-}
-
 #define AT(field) offsetof(struct run_args, field)
 
 static const struct opt run_opts[] = {
 	{ "name", 0, "NAME",
 	  "What the VM is called: letters, digits, '_', '.' and '-'. The name of a VM that exists, "
 	  "with nothing else, starts that one again. Without it a name is made up.",
-	  set_name, AT(name), 0 },
+	  newvm_set_name, AT(name), 0 },
 	{ "rm", 0, NULL,
 	  "Remove the VM and its own disk at its end. A VM that has neither an image nor a name is "
 	  "removed anyway, as nothing could be done with it.",
 	  opts_set_flag, AT(rm), MAKES },
-	{ "memory", 'm', "SIZE", "Memory, like 512M or 2G; 16M or more. Default: 1G.", set_memory,
-	  AT(memory), MAKES },
-	{ "cpus", 0, "N", "CPUs, 1 to 8. Default: 2, or 1 on a host that has only one.", set_cpus,
-	  AT(cpus), MAKES },
-	{ "arch", 0, "ARCH", "Architecture of the guest: riscv64. Default: the image's.", opts_set_text,
-	  AT(arch), MAKES },
-	{ "engine", 0, "ENGINE", "What executes the guest's instructions: interp.", opts_set_text,
-	  AT(engine), MAKES },
-	{ "disk", 0, "FILE[,OPTION]...",
-	  "Another disk, a raw image file or a block device; may be repeated. OPTION is ro (the guest "
-	  "cannot write), direct (past the host's page cache), bus=mmio (a virtio-mmio slot instead of "
-	  "PCI, for small systems that know only those). A comma in FILE is written twice.",
-	  opts_add_text, AT(disks), MAKES },
-	{ "publish", 'p', "[ADDR:]HOST:GUEST[/udp]",
-	  "Pass connections to port HOST of this host on to port GUEST of the guest; may be repeated. "
-	  "Without ADDR only this host itself can connect; 0.0.0.0 opens the port to everybody.",
-	  opts_add_text, AT(forwards), MAKES },
-	{ "net", 0, "NET",
-	  "The network: user (the guest reaches what the host can, and nobody reaches it but through "
-	  "published ports) or none. Default: user.",
-	  opts_set_text, AT(net), MAKES },
-	{ "host-loopback", 0, NULL,
-	  "Let the guest reach services on this host's loopback address, at 10.0.2.2.", opts_set_flag,
-	  AT(host_loopback), MAKES },
-	{ "kernel", 0, "FILE",
-	  "Boot this kernel (Linux Image, also gzipped, or ELF) instead of the disk's own. A bare-metal "
-	  "ELF program with a tohost symbol runs in M-mode.",
-	  opts_set_text, AT(kernel), MAKES },
-	{ "initrd", 0, "FILE", "Initial RAM disk for the kernel.", opts_set_text, AT(initrd), MAKES },
-	{ "append", 0, "TEXT", "Command line for the kernel.", opts_set_text, AT(append), MAKES },
-	{ "firmware", 0, "FILE",
-	  "M-mode firmware, raw or ELF (OpenSBI, a bare-metal program), instead of the built-in SBI.",
-	  opts_set_text, AT(firmware), MAKES },
-	{ "pflash", 0, "FILE",
-	  "Content of a flash bank, such as EDK2; a second one is for its variables and is written to.",
-	  opts_add_text, AT(pflash), MAKES },
+#include "cli/newvm_opts.def"
 	{ 0 },
 };
 
@@ -136,13 +65,13 @@ static int verdict(const struct vmprocess *vm, const char *name, int status, boo
 	return *ran ? command_fail(CLI_CRASHED, "%s: hospes-vm ended without a word", name) : CLI_FAILED;
 }
 
-static int supervise(const struct store *store, const char *name, bool *ran)
+static int supervise(const struct store *store, const struct store_vm *row, bool *ran)
 {
 	struct vmprocess vm = { .pidfd = -1, .console = -1, .control = -1 };
 	char dir[STORE_PATH_MAX];
 	struct err err;
 	int signals = -1, status;
-	int rc = store_path(store, dir, sizeof(dir), &err, "vms/%s", name);
+	int rc = store_path(store, dir, sizeof(dir), &err, "vms/%s", row->id);
 
 	if (!rc)
 		rc = attach_signals(&signals, &err);
@@ -154,19 +83,27 @@ static int supervise(const struct store *store, const char *name, bool *ran)
 	if (signals >= 0)
 		close(signals);
 	*ran = false;
-	return rc ? command_fail(CLI_FAILED, "%s", err.msg) : verdict(&vm, name, status, ran);
+	return rc ? command_fail(CLI_FAILED, "%s", err.msg) : verdict(&vm, row->name, status, ran);
 }
 
 /* ---- the two ways to a VM ------------------------------------------------------------------------- */
 
-static int run_existing(const struct store *store, const char *name)
+static int run_existing(struct store *store, const char *name)
 {
+	struct store_vm vm;
+	struct err err;
 	bool ran;
+	int status, rc = store_find_name(store, name, &vm, &err);
 
-	if (!store_has_vm(store, name))
+	if (rc == -ENOENT)
 		return command_fail(CLI_FAILED, "there is no VM '%s' to start; to make it, name an image "
 				    "as well, as in 'hospes run --name %s debian'", name, name);
-	return supervise(store, name, &ran);
+	if (rc)
+		return command_fail(CLI_FAILED, "%s", err.msg);
+	status = supervise(store, &vm, &ran);
+	if (vm.auto_remove && ran && store_remove_vm(store, vm.id, &err))
+		command_fail(0, "%s", err.msg);
+	return status;
 }
 
 /* Without a name and an image nothing could be done with the VM again. */
@@ -175,50 +112,37 @@ static bool is_temporary(const struct run_args *args)
 	return args->rm || (!args->name && !args->image);
 }
 
-/* Makes the VM. *status: the exit status that goes with an error. */
-static int make(struct vmconfig *c, const struct run_args *args, const struct store *store,
-		int *status, struct err *err)
+static int run_new(struct store *store, const struct run_args *args)
 {
-	struct image img;
-	int rc = newvm_configure(c, args, err);
-
-	*status = rc == -EINVAL ? CLI_USAGE : CLI_FAILED;
-	/* Before an image is copied in vain; that nobody else takes the name is seen to later. */
-	if (!rc && args->name && store_has_vm(store, args->name))
-		return err_set(err, -EEXIST, "a VM named '%s' exists already: choose another name, or start "
-			       "it with 'hospes run --name %s'", args->name, args->name);
-	if (!rc && args->image)
-		rc = image_find(&img, store, args->image, err);
-	if (!rc && args->image) {
-		rc = newvm_use_image(c, args, &img, err);
-		*status = rc == -EINVAL ? CLI_USAGE : CLI_FAILED;
-	}
-	if (!rc)
-		rc = newvm_make(c, args, args->image ? &img : NULL, store, err);
-	return rc || is_temporary(args) ? rc : store_keep_vm(store, c->name, err);
-}
-
-static int run_new(const struct store *store, const struct run_args *args)
-{
-	struct vmconfig c;
+	struct store_vm vm = { .auto_remove = is_temporary(args) };
 	struct err err;
-	int status, rc = 0;
+	int status, held, rc = newvm_create(args, store, &vm, !vm.auto_remove, &held, &status, &err);
 	bool ran;
 
-	if (make(&c, args, store, &status, &err)) {
-		vmconfig_fini(&c);
+	if (rc)
 		return command_fail(status, "%s", err.msg);
-	}
-	status = supervise(store, c.name, &ran);
+	status = supervise(store, &vm, &ran);
 	/* One that could not even be started is as good as not made. */
-	if (is_temporary(args) || !ran)
-		rc = store_remove_vm(store, c.name, &err);
+	if (vm.auto_remove || !ran)
+		rc = store_remove_vm(store, vm.id, &err);
 	else if (!args->name)
-		command_fail(0, "the VM is kept: 'hospes run --name %s' starts it again", c.name);
+		command_fail(0, "the VM is kept: 'hospes run --name %s' starts it again", vm.name);
 	if (rc)
 		command_fail(0, "%s", err.msg);
-	vmconfig_fini(&c);
+	close(held);
 	return status;
+}
+
+/* What the command line asks for; it was parsed already. */
+static int obey(struct store *store, const struct run_args *args, const struct opts_found *found)
+{
+	if (!args->name || args->image || args->kernel || args->firmware || args->pflash.count)
+		return run_new(store, args);
+	if (found->tagged)
+		return command_fail(CLI_USAGE, "--%s is for a new VM, and nothing to boot is named; a "
+				    "VM that exists is started as it was made, with 'hospes run --name "
+				    "%s' alone", found->tagged->name, args->name);
+	return run_existing(store, args->name);
 }
 
 static int run_run(const struct command *self, int argc, char **argv)
@@ -237,14 +161,9 @@ static int run_run(const struct command *self, int argc, char **argv)
 	args.image = found.operand_count ? found.operand[0] : NULL;
 	if (store_open(&store, &err))
 		return command_fail(CLI_FAILED, "%s", err.msg);
-	if (args.name && !args.image && !args.kernel && !args.firmware && !args.pflash.count) {
-		if (found.tagged)
-			return command_fail(CLI_USAGE, "--%s is for a new VM, and nothing to boot is named; a "
-					    "VM that exists is started as it was made, with 'hospes run --name "
-					    "%s' alone", found.tagged->name, args.name);
-		return run_existing(&store, args.name);
-	}
-	return run_new(&store, &args);
+	status = obey(&store, &args, &found);
+	store_close(&store);
+	return status;
 }
 
 /* ---- help ------------------------------------------------------------------------------------------- */

@@ -25,9 +25,10 @@ const struct command_note help_environment[] = {
 
 const struct command_note help_files[] = {
 	{ "images/NAME.raw, images/NAME.json", "In the store: an image's disk and description." },
-	{ "vms/NAME/config.json", "In the store: a VM's whole configuration." },
-	{ "vms/NAME/disk0.raw", "A VM's own copy of its image." },
-	{ "vms/NAME/console.log, vms/NAME/console.log.1",
+	{ "store.db", "In the store: which VMs there are, their names and ids." },
+	{ "vms/ID/config.json", "In the store: a VM's whole configuration." },
+	{ "vms/ID/disk0.raw", "A VM's own copy of its image." },
+	{ "vms/ID/console.log, vms/ID/console.log.1",
 	  "What a VM wrote to its console, the latest at the end; 8 MiB at most." },
 	{ NULL, NULL },
 };

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "cli/command.h"
 
 /* PCI slots: the board has the first three, then network cards, then disks. */
 enum { SLOT_NET = 4, SLOT_DISK = SLOT_NET + VMCONFIG_MAX_NETS };
@@ -27,6 +28,43 @@ static const struct {
 	{ "rv64", "riscv64" },
 	{ "rv64gc", "riscv64" },
 };
+
+/* ---- options ------------------------------------------------------------------------------- */
+
+int newvm_set_name(void *field, const char *text, struct err *err)
+{
+	if (!vmconfig_name_ok(text))
+		return err_set(err, -EINVAL, "a name has 1 to %d letters, digits, '_', '.' and '-', and "
+			       "begins with a letter, a digit or '_'", VMCONFIG_NAME_MAX);
+	return opts_set_text(field, text, err);
+}
+
+int newvm_set_memory(void *field, const char *text, struct err *err)
+{
+	uint64_t bytes;
+	int rc = opts_set_size(&bytes, text, err);
+
+	if (rc)
+		return rc;
+	if (bytes < VMCONFIG_MIN_MEMORY || bytes % MIB)
+		return err_set(err, -EINVAL, "a VM has whole MiB of memory, %d or more",
+			       (int)(VMCONFIG_MIN_MEMORY / MIB));
+	*(uint64_t *)field = bytes;
+	return 0;
+}
+
+int newvm_set_cpus(void *field, const char *text, struct err *err)
+{
+	unsigned n;
+	int rc = opts_set_unsigned(&n, text, err);
+
+	if (rc)
+		return rc;
+	if (n < 1 || n > VMCONFIG_MAX_CPUS)
+		return err_set(err, -EINVAL, "a VM has 1 to %d CPUs", VMCONFIG_MAX_CPUS);
+	*(unsigned *)field = n;
+	return 0;
+}
 
 /* ---- small things ------------------------------------------------------------------------- */
 
@@ -287,7 +325,7 @@ static int set_net(struct vmconfig *c, const struct run_args *args, struct err *
 	return rc;
 }
 
-int newvm_configure(struct vmconfig *c, const struct run_args *args, struct err *err)
+static int configure(struct vmconfig *c, const struct run_args *args, struct err *err)
 {
 	int rc;
 
@@ -304,8 +342,8 @@ int newvm_configure(struct vmconfig *c, const struct run_args *args, struct err 
 	return rc;
 }
 
-int newvm_use_image(struct vmconfig *c, const struct run_args *args, const struct image *img,
-		    struct err *err)
+static int use_image(struct vmconfig *c, const struct run_args *args, const struct image *img,
+		     struct err *err)
 {
 	const char *firmware = image_firmware(img->arch);
 
@@ -351,14 +389,10 @@ static void show_progress(void *opaque, uint64_t done, uint64_t all)
 		(int)((double)done / (double)all * 100));
 }
 
-static int copy_image(const struct image *img, const char *name, const char *folder, struct err *err)
+static int copy_image(const struct image *img, const char *name, const char *path, struct err *err)
 {
 	struct progress p = { .image = name, .began = seconds() };
-	char path[STORE_PATH_MAX + 16];
-	int rc;
-
-	snprintf(path, sizeof(path), "%s/disk0.raw", folder);
-	rc = image_copy(img, path, isatty(STDERR_FILENO) ? show_progress : NULL, &p, err);
+	int rc = image_copy(img, path, isatty(STDERR_FILENO) ? show_progress : NULL, &p, err);
 	if (p.shown > 0)
 		fputs("\r\033[K", stderr);
 	return rc;
@@ -377,46 +411,89 @@ static int make_up_name(struct vmconfig *c, const char *prefix, struct err *err)
 	return set(&c->name, name, err);
 }
 
-/* Writes the configuration under the name it has and gives the folder that name. */
-static int commit(struct vmconfig *c, bool own_disk, const struct store *store, const char *folder,
-		  struct err *err)
+/* Takes c's name, or one that is free, in the store. */
+static int begin(struct vmconfig *c, const char *prefix, struct store *store, struct store_vm *vm,
+		 int *held, struct err *err)
 {
-	char path[STORE_PATH_MAX + 16];
+	bool named = c->name;
 	int rc = 0;
 
-	if (own_disk) {
-		rc = store_path(store, path, sizeof(path), err, "vms/%s/disk0.raw", c->name);
-		if (!rc)
-			rc = set(&c->disks[0].file, path, err);
-	}
-	if (rc)
-		return rc;
-	snprintf(path, sizeof(path), "%s/config.json", folder);
-	rc = vmconfig_save(c, path, err);
-	return rc ? rc : store_commit_vm(store, folder, c->name, err);
-}
-
-int newvm_make(struct vmconfig *c, const struct run_args *args, const struct image *img,
-	       const struct store *store, struct err *err)
-{
-	char folder[STORE_PATH_MAX];
-	bool named = c->name;
-	int rc = store_new_vm(store, folder, err);
-
-	if (rc)
-		return rc;
-	if (img)
-		rc = copy_image(img, args->image, folder, err);
+	snprintf(vm->id, sizeof(vm->id), "%s", c->uuid);
 	for (int tries = 0; !rc; tries++) {
 		if (!named)
-			rc = make_up_name(c, img ? args->image : "vm", err);
-		if (!rc)
-			rc = commit(c, img, store, folder, err);
+			rc = make_up_name(c, prefix, err);
+		if (rc)
+			return rc;
+		snprintf(vm->name, sizeof(vm->name), "%s", c->name);
+		rc = store_begin_vm(store, vm, held, err);
 		if (!rc)
 			return 0;
 		if (rc == -EEXIST && !named && tries < GENERATED_NAME_TRIES)
 			rc = 0;
 	}
-	store_discard(folder, NULL);
+	return rc;
+}
+
+/* What belongs into the VM's folder. */
+static int fill_folder(struct vmconfig *c, const struct run_args *args, const struct image *img,
+		       const char *folder, struct err *err)
+{
+	char path[STORE_PATH_MAX + 16];
+	int rc = 0;
+
+	if (img) {
+		snprintf(path, sizeof(path), "%s/disk0.raw", folder);
+		rc = set(&c->disks[0].file, path, err);
+		if (!rc)
+			rc = copy_image(img, args->image, path, err);
+	}
+	if (rc)
+		return rc;
+	snprintf(path, sizeof(path), "%s/config.json", folder);
+	return vmconfig_save(c, path, err);
+}
+
+static int make(struct vmconfig *c, const struct run_args *args, const struct image *img,
+		struct store *store, struct store_vm *vm, bool keep, int *held, struct err *err)
+{
+	char folder[STORE_PATH_MAX];
+	int rc;
+
+	*held = -1;
+	snprintf(vm->image, sizeof(vm->image), "%s", img ? args->image : "");
+	rc = begin(c, img ? args->image : "vm", store, vm, held, err);
+	if (rc)
+		return rc;
+	rc = store_path(store, folder, sizeof(folder), err, "vms/%s", vm->id);
+	if (!rc)
+		rc = fill_folder(c, args, img, folder, err);
+	if (!rc)
+		rc = store_commit_vm(store, vm->id, keep, err);
+	if (rc) {
+		store_abandon_vm(store, vm->id, NULL);
+		close(*held);
+		*held = -1;
+	}
+	return rc;
+}
+
+int newvm_create(const struct run_args *args, struct store *store, struct store_vm *vm, bool keep,
+		 int *held, int *status, struct err *err)
+{
+	struct image img;
+	struct vmconfig c;
+	int rc = configure(&c, args, err);
+
+	*held = -1;
+	*status = rc == -EINVAL ? CLI_USAGE : CLI_FAILED;
+	if (!rc && args->image)
+		rc = image_find(&img, store, args->image, err);
+	if (!rc && args->image) {
+		rc = use_image(&c, args, &img, err);
+		*status = rc == -EINVAL ? CLI_USAGE : CLI_FAILED;
+	}
+	if (!rc)
+		rc = make(&c, args, args->image ? &img : NULL, store, vm, keep, held, err);
+	vmconfig_fini(&c);
 	return rc;
 }

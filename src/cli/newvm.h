@@ -11,7 +11,7 @@
 #include "manage/image.h"
 #include "manage/store.h"
 
-/* What `hospes run` understands; NULL and 0 where an option was not given. */
+/* What `hospes run` and `hospes create` understand; NULL and 0 where an option was not given. */
 struct run_args {
 	const char *name, *arch, *engine;
 	const char *kernel, *initrd, *append, *firmware;
@@ -24,27 +24,20 @@ struct run_args {
 };
 
 /*
- * The configuration that args describe into *c (freed by vmconfig_fini(), also after an error); its
- * name only if args have one, and what an image brings is added by newvm_use_image(). Paths become
- * absolute, files are not opened. -EINVAL: the command line is wrong; other errors: a file is
- * not there.
+ * Makes the VM that args describe: a folder in the store with config.json (paths absolute, files that it
+ * names looked for, not opened) and, of an image, its own disk, with a progress bar on a terminal if it
+ * takes long. Without a name one is made up. The caller has filled in vm's policies; the rest of *vm is
+ * filled in here. keep, *held: see store_begin_vm().
+ * After an error *status is the exit status that goes with it: the command line is wrong, or it could
+ * not be done, -EEXIST when there is a VM of that name.
  */
-int newvm_configure(struct vmconfig *c, const struct run_args *args, struct err *err);
+int newvm_create(const struct run_args *args, struct store *store, struct store_vm *vm, bool keep,
+		 int *held, int *status, struct err *err);
 
-/*
- * What booting img's disk takes: its architecture, and firmware unless args have something else to
- * boot. Errors as above.
- */
-int newvm_use_image(struct vmconfig *c, const struct run_args *args, const struct image *img,
-		    struct err *err);
-
-/*
- * Makes the VM in the store under c->name, or under one made up (then c->name is it): its folder with
- * config.json and, of an image (else img is NULL), its disk, with a progress bar on a terminal if
- * it takes long. It is temporary until store_keep_vm(). -EEXIST: there is one of that name.
- */
-int newvm_make(struct vmconfig *c, const struct run_args *args, const struct image *img,
-	       const struct store *store, struct err *err);
+/* Setters for options (cli/opts.h): a VM's name (const char *), memory (uint64_t), CPUs (unsigned). */
+int newvm_set_name(void *field, const char *text, struct err *err);
+int newvm_set_memory(void *field, const char *text, struct err *err);
+int newvm_set_cpus(void *field, const char *text, struct err *err);
 
 /* "[ADDRESS:]HOST:GUEST[/tcp|/udp]", ports 1 to 65535, ADDRESS an IPv4 address of this host. */
 bool newvm_forward_ok(const char *text);

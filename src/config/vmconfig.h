@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The configuration of one VM, whole and explicit: what `hospes` writes down when a VM is
- * made (vms/NAME/config.json) and `hospes-vm` builds from. Defaults are filled in by the
+ * made (vms/ID/config.json) and `hospes-vm` builds from. Defaults are filled in by the
  * writer; an upgrade of hospes never changes the hardware of a VM that exists.
  *
  * The JSON form has one member per field below, with the same name; "schema" is 1. Unknown

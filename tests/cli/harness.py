@@ -5,6 +5,7 @@ import os
 import re
 import select
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -64,16 +65,28 @@ def guest(name):
     return os.path.join(GUESTS, name + '.elf')
 
 
-def vm_folder(*parts):
-    return os.path.join(os.environ['HOSPES_HOME'], 'vms', *parts)
+def rows():
+    """{name: id} of the store's database, of VMs that are half made or half removed too."""
+    path = os.path.join(os.environ['HOSPES_HOME'], 'store.db')
+    if not os.path.exists(path):
+        return {}
+    with contextlib.closing(sqlite3.connect(path, timeout=DEADLINE)) as database:
+        return dict(database.execute('SELECT name, id FROM vms'))
+
+
+def vm_folder(name='', *parts):
+    """Path of a VM's folder, or within it."""
+    return os.path.join(os.environ['HOSPES_HOME'], 'vms', rows().get(name, name), *parts)
 
 
 def vms():
-    """Names of the VMs in the store, half-made ones too."""
+    """Names of the VMs in the store, half-made ones too, and folders that are nobody's."""
     try:
-        return sorted(n for n in os.listdir(vm_folder()) if n != '.lock')
+        folders = set(os.listdir(vm_folder())) - {'.lock'}
     except FileNotFoundError:
-        return []
+        folders = set()
+    known = rows()
+    return sorted([*known, *(folders - set(known.values()))])
 
 
 def hospes(*args, **kwargs):

@@ -1,164 +1,281 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store under several commands at once and kills at any moment; copies of images. */
+/* The store: names, ids, what runs, many commands at once, its older form, places it refuses. */
 #include "tests/unit/test.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/bits.h"
-#include "manage/image.h"
 #include "manage/store.h"
+#include "tests/unit/store_rig.h"
 
 static char home[] = "/tmp/hospes-store-XXXXXX";
 
-static void open_store(struct store *s)
+static int fresh(void **state)
+{
+	return store_discard(home, NULL) || mkdir(home, 0700);
+}
+
+static struct store_vm create(struct store *s, const char *name)
 {
 	struct err err = { "" };
+	struct store_vm vm;
 
-	if (store_open(s, &err))
+	if (rig_create(s, name, true, &vm, &err))
 		fail_msg("%s", err.msg);
+	return vm;
 }
 
-static void path_of(const struct store *s, char *buf, const char *name)
+static void names_and_ids(void **state)
 {
-	assert_int_equal(store_path(s, buf, STORE_PATH_MAX, NULL, "vms/%s", name), 0);
-}
-
-static bool there(const struct store *s, const char *name)
-{
-	char path[STORE_PATH_MAX];
-
-	path_of(s, path, name);
-	return access(path, F_OK) == 0;
-}
-
-static void write_file(const char *folder, const char *name)
-{
-	char path[STORE_PATH_MAX + 32];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	assert_true(fd >= 0);
-	close(fd);
-}
-
-static void names_are_taken_once(void **state)
-{
-	char one[STORE_PATH_MAX], two[STORE_PATH_MAX];
+	struct store_vm a, b, found;
 	struct err err = { "" };
+	char text[64];
 	struct store s;
 
-	open_store(&s);
-	assert_int_equal(store_new_vm(&s, one, &err), 0);
-	assert_int_equal(store_new_vm(&s, two, &err), 0);
-	write_file(one, "config.json");
-	assert_int_equal(store_commit_vm(&s, one, "a", &err), 0);
-	assert_true(store_has_vm(&s, "a"));
-	assert_int_equal(store_commit_vm(&s, two, "a", &err), -EEXIST);
+	rig_open(&s);
+	a = create(&s, "a");
+	assert_int_equal(rig_create(&s, "a", true, &b, &err), -EEXIST);
 	assert_non_null(strstr(err.msg, "'a' exists already"));
-	assert_int_equal(store_discard(two, &err), 0);
-	assert_int_equal(store_discard(two, &err), 0);
-	assert_int_equal(store_keep_vm(&s, "a", &err), 0);
-	assert_int_equal(store_remove_vm(&s, "a", &err), 0);
-	assert_false(there(&s, "a"));
-	assert_int_equal(store_remove_vm(&s, "a", &err), -ENOENT);
+	assert_int_equal(rig_check(&s), 1);
+	b = create(&s, "b");
+	assert_int_equal(store_find_vm(&s, "a", &found, &err), 0);
+	assert_string_equal(found.id, a.id);
+	assert_string_equal(found.name, "a");
+	assert_int_equal(found.created_ns, a.created_ns);
+	store_short_id(text, b.id);
+	assert_int_equal(strlen(text), STORE_SHORT_ID);
+	assert_int_equal(store_find_vm(&s, text, &found, &err), 0);
+	assert_string_equal(found.id, b.id);
+	assert_int_equal(store_find_vm(&s, b.id, &found, &err), 0);
+	assert_string_equal(found.id, b.id);
+	text[3] = '\0';
+	assert_int_equal(store_find_vm(&s, text, &found, &err), -ENOENT);
+	assert_int_equal(store_find_vm(&s, "", &found, &err), -ENOENT);
+	assert_int_equal(store_find_name(&s, b.id, &found, &err), -ENOENT);
+	assert_non_null(strstr(err.msg, "there is no VM"));
+	/* A name that looks like another one's id is a name. */
+	store_short_id(text, b.id);
+	assert_int_equal(store_rename_vm(&s, &a, text, &err), 0);
+	assert_int_equal(store_find_vm(&s, text, &found, &err), 0);
+	assert_string_equal(found.id, a.id);
+	store_close(&s);
 }
 
-static void what_runs_is_not_removed(void **state)
+static void several_ids(void **state)
+{
+	struct err err = { "" };
+	struct store_vm found;
+	struct store s;
+
+	rig_open(&s);
+	for (int i = 0; i < 2; i++) {
+		char id[STORE_ID_MAX + 1], name[8];
+
+		snprintf(id, sizeof(id), "abcdef0%d-0000-4000-8000-000000000000", i);
+		snprintf(name, sizeof(name), "vm%d", i);
+		assert_int_equal(db_run(&s.db, NULL, &err, "INSERT INTO vms (id, name, created_ns, state, image) "
+					"VALUES (?, ?, 0, 'ready', '')", "ss", id, name), 0);
+	}
+	assert_int_equal(store_find_vm(&s, "abcdef0", &found, &err), -ENOTUNIQ);
+	assert_non_null(strstr(err.msg, "several VMs begin with 'abcdef0'"));
+	assert_int_equal(store_find_vm(&s, "ABCDEF01-00", &found, &err), 0);
+	assert_string_equal(found.name, "vm1");
+	assert_int_equal(store_find_vm(&s, "bcde", &found, &err), -ENOENT);
+	/* Rows whose folders are lost can be removed. */
+	assert_int_equal(store_remove_vm(&s, found.id, &err), 0);
+	assert_int_equal(store_find_vm(&s, "vm1", &found, &err), -ENOENT);
+	store_close(&s);
+}
+
+static int set_cpus(void *opaque, struct vmconfig *c, struct err *err)
+{
+	c->cpus = *(unsigned *)opaque;
+	return 0;
+}
+
+static void renamed_and_changed(void **state)
+{
+	struct err err = { "" };
+	struct store_vm a, b, found;
+	struct vmconfig c;
+	struct store s;
+	unsigned cpus = 3;
+
+	rig_open(&s);
+	a = create(&s, "a");
+	b = create(&s, "b");
+	assert_int_equal(store_rename_vm(&s, &a, "b", &err), -EEXIST);
+	assert_non_null(strstr(err.msg, "'b' exists already"));
+	assert_int_equal(store_load_config(&s, &a, &c, &err), 0);
+	assert_string_equal(c.name, "a");
+	vmconfig_fini(&c);
+	assert_int_equal(store_rename_vm(&s, &a, "c", &err), 0);
+	assert_int_equal(store_find_vm(&s, "c", &a, &err), 0);
+	assert_int_equal(store_edit_config(&s, &a, set_cpus, &cpus, &err), 0);
+	assert_int_equal(store_load_config(&s, &a, &c, &err), 0);
+	assert_string_equal(c.name, "c");
+	assert_int_equal(c.cpus, 3);
+	vmconfig_fini(&c);
+	cpus = 99;
+	assert_int_equal(store_edit_config(&s, &a, set_cpus, &cpus, &err), -EINVAL);
+	assert_int_equal(store_load_config(&s, &a, &c, &err), 0);
+	assert_int_equal(c.cpus, 3);
+	vmconfig_fini(&c);
+	b.restart = STORE_RESTART_ON_FAILURE;
+	b.autostart = true;
+	assert_int_equal(store_set_policy(&s, &b, &err), 0);
+	assert_int_equal(store_find_vm(&s, "b", &found, &err), 0);
+	assert_int_equal(found.restart, STORE_RESTART_ON_FAILURE);
+	assert_true(found.autostart);
+	assert_int_equal(store_remove_vm(&s, b.id, &err), 0);
+	assert_int_equal(store_set_policy(&s, &b, &err), -ENOENT);
+	assert_int_equal(store_rename_vm(&s, &b, "d", &err), -ENOENT);
+	assert_int_equal(store_remove_vm(&s, b.id, &err), -ENOENT);
+	store_close(&s);
+}
+
+/* What a supervisor does; the descriptor that holds the VM. */
+static int start(const struct store *s, const char *id)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	char temp[STORE_PATH_MAX], path[STORE_PATH_MAX + 8];
-	struct err err = { "" };
-	struct store s;
+	char path[STORE_PATH_MAX];
 	int fd;
 
-	open_store(&s);
-	assert_int_equal(store_new_vm(&s, temp, &err), 0);
-	write_file(temp, "lock");
-	assert_int_equal(store_commit_vm(&s, temp, "b", &err), 0);
-	path_of(&s, path, "b/lock");
-	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(store_path(s, path, sizeof(path), NULL, "vms/%s/lock", id), 0);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
-	assert_int_equal(store_remove_vm(&s, "b", &err), -EBUSY);
-	assert_true(there(&s, "b"));
+	assert_int_equal(store_path(s, path, sizeof(path), NULL, "vms/%s/console.log", id), 0);
+	close(open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+	return fd;
+}
+
+static void what_runs_stays(void **state)
+{
+	struct err err = { "" };
+	struct store_vm a;
+	struct store s;
+	unsigned cpus = 2;
+	int fd;
+
+	rig_open(&s);
+	a = create(&s, "a");
+	assert_false(store_vm_runs(&s, a.id));
+	fd = start(&s, a.id);
+	assert_true(store_vm_runs(&s, a.id));
+	assert_int_equal(store_remove_vm(&s, a.id, &err), -EBUSY);
+	assert_int_equal(store_edit_config(&s, &a, set_cpus, &cpus, &err), -EBUSY);
+	assert_non_null(strstr(err.msg, "runs"));
+	assert_int_equal(rig_check(&s), 1);
 	close(fd);
-	assert_int_equal(store_remove_vm(&s, "b", &err), 0);
+	assert_false(store_vm_runs(&s, a.id));
+	assert_int_equal(store_remove_vm(&s, a.id, &err), 0);
+	assert_int_equal(rig_check(&s), 0);
+	store_close(&s);
 }
 
-/* A maker in another process, which does `steps` steps and waits to be killed. */
-static pid_t maker(const struct store *s, int steps, int told)
+/* Opens the store as the next command would; the number of VMs. */
+static unsigned next_command(void)
 {
-	pid_t pid = fork();
+	struct store s;
+	unsigned n;
 
-	if (pid == 0) {
-		char temp[STORE_PATH_MAX];
-		struct err err;
-		int rc;
-
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		rc = store_new_vm(s, temp, &err);
-		if (!rc && steps > 1)
-			write_file(temp, "config.json");
-		if (!rc && steps > 1)
-			rc = store_commit_vm(s, temp, "c", &err);
-		if (!rc && steps > 2)
-			rc = store_keep_vm(s, "c", &err);
-		if (rc || write(told, "x", 1) != 1)
-			_exit(1);
-		pause();
-	}
-	return pid;
-}
-
-static unsigned count_vms(const struct store *s)
-{
-	char command[STORE_PATH_MAX + 64];
-	unsigned n = 0;
-	FILE *f;
-
-	snprintf(command, sizeof(command), "ls -A '%s/vms' | grep -vc '^[.]lock$'", s->home);
-	f = popen(command, "r");
-	assert_non_null(f);
-	assert_int_equal(fscanf(f, "%u", &n), 1);
-	pclose(f);
+	rig_open(&s);
+	n = rig_check(&s);
+	store_close(&s);
 	return n;
 }
 
-static void makers_that_are_killed_leave_nothing(void **state)
+static void temporary_vms_go(void **state)
 {
-	struct err err;
-	struct store s, again;
+	struct err err = { "" };
+	struct store_vm vm;
+	struct store s;
+	int fd;
 
-	open_store(&s);
-	for (int steps = 1; steps <= 3; steps++) {
-		int told[2];
-		char byte;
-		pid_t pid;
+	rig_open(&s);
+	/* Its maker is gone before it was started. */
+	assert_int_equal(rig_create(&s, "a", false, &vm, &err), 0);
+	assert_int_equal(next_command(), 0);
+	/* Its maker is gone, its supervisor is not. */
+	assert_int_equal(rig_create(&s, "b", false, &vm, &err), 0);
+	fd = start(&s, vm.id);
+	assert_int_equal(next_command(), 1);
+	close(fd);
+	assert_int_equal(next_command(), 0);
+	/* One that waits for its first run, which then is its last. */
+	vm = create(&s, "c");
+	vm.auto_remove = true;
+	assert_int_equal(store_set_policy(&s, &vm, &err), 0);
+	assert_int_equal(next_command(), 1);
+	fd = start(&s, vm.id);
+	assert_int_equal(next_command(), 1);
+	close(fd);
+	assert_int_equal(next_command(), 0);
+	store_close(&s);
+}
 
-		assert_int_equal(pipe(told), 0);
-		pid = maker(&s, steps, told[1]);
-		assert_int_equal(read(told[0], &byte, 1), 1);
-		open_store(&again);
-		assert_int_equal(count_vms(&s), 1);	/* its maker lives */
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
-		open_store(&again);
-		assert_int_equal(count_vms(&s), steps == 3);
-		close(told[0]);
-		close(told[1]);
+/* ---- many at once --------------------------------------------------------------------------- */
+
+enum { PROCESSES = 8, ROUNDS = 50 };
+
+static void work(int number)
+{
+	struct err err = { "" };
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (int i = 0; i < ROUNDS; i++) {
+		char name[32];
+		struct store_vm vm;
+		struct store s;
+		int rc;
+
+		snprintf(name, sizeof(name), "vm-%d-%d", number, i);
+		rc = store_open(&s, &err);
+		if (!rc)
+			rc = rig_create(&s, name, true, &vm, &err);
+		if (!rc)
+			rc = store_find_vm(&s, name, &vm, &err);
+		/* All try to have this one name. */
+		if (!rc && i % 8 == 0 && store_rename_vm(&s, &vm, "wanted", NULL) == 0)
+			rc = store_find_vm(&s, "wanted", &vm, &err);
+		if (!rc && i % 5)
+			rc = store_remove_vm(&s, vm.id, &err);
+		store_close(&s);
+		if (rc) {
+			fprintf(stderr, "# process %d: %s\n", number, err.msg);
+			_exit(1);
+		}
 	}
-	assert_int_equal(store_remove_vm(&s, "c", &err), 0);
+	_exit(0);
+}
+
+static void many_commands_at_once(void **state)
+{
+	pid_t pids[PROCESSES];
+
+	/* On an empty folder: they make the store at once, too. */
+	for (int i = 0; i < PROCESSES; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0)
+			work(i);
+	}
+	for (int i = 0; i < PROCESSES; i++) {
+		int status;
+
+		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+		assert_int_equal(status, 0);
+	}
+	assert_int_equal(next_command(), PROCESSES * ROUNDS / 5);
 }
 
 static void *discard(void *path)
@@ -169,20 +286,20 @@ static void *discard(void *path)
 /* Two that remove the same folder: both say that it is gone, and it is. */
 static void two_remove_one_folder(void **state)
 {
-	enum { FILES = 3000 };
-	char folder[STORE_PATH_MAX], name[16];
+	enum { FILES = 2000 };
+	char folder[STORE_PATH_MAX], name[STORE_PATH_MAX + 16];
 	struct store s;
 
-	open_store(&s);
-	path_of(&s, folder, ".old-x");
+	rig_open(&s);
+	assert_int_equal(store_path(&s, folder, sizeof(folder), NULL, "vms/x"), 0);
 	for (int round = 0; round < 3; round++) {
 		pthread_t threads[2];
 		void *rc;
 
 		assert_int_equal(mkdir(folder, 0700), 0);
 		for (int i = 0; i < FILES; i++) {
-			snprintf(name, sizeof(name), "%d", i);
-			write_file(folder, name);
+			snprintf(name, sizeof(name), "%s/%d", folder, i);
+			assert_int_equal(mknod(name, S_IFREG | 0600, 0), 0);
 		}
 		for (int i = 0; i < 2; i++)
 			assert_int_equal(pthread_create(&threads[i], NULL, discard, folder), 0);
@@ -190,123 +307,141 @@ static void two_remove_one_folder(void **state)
 			assert_int_equal(pthread_join(threads[i], &rc), 0);
 			assert_int_equal((intptr_t)rc, 0);
 		}
-		assert_false(there(&s, ".old-x"));
+		assert_int_equal(access(folder, F_OK), -1);
 	}
+	store_close(&s);
 }
 
-/* ---- images ------------------------------------------------------------------------------- */
+/* ---- other forms ------------------------------------------------------------------------------ */
 
-enum { PART = 256 * 1024, DISK = 16 * PART };
-
-/* A disk with data at both ends and in the middle, and holes between. */
-static void make_image(struct image *img, const char *path)
-{
-	static char data[PART];
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-	assert_true(fd >= 0);
-	for (size_t i = 0; i < sizeof(data); i++)
-		data[i] = (char)(i * 2654435761u >> 11);
-	assert_int_equal(ftruncate(fd, DISK), 0);
-	for (off_t at = 0; at < DISK; at += 5 * PART)
-		assert_int_equal(pwrite(fd, data, sizeof(data), at), sizeof(data));
-	close(fd);
-	*img = (struct image){ .arch = "riscv64", .size = DISK };
-	snprintf(img->disk, sizeof(img->disk), "%s", path);
-}
-
-static void assert_same(const char *one, const char *two)
-{
-	char command[2 * STORE_PATH_MAX];
-	struct stat st;
-
-	snprintf(command, sizeof(command), "cmp '%s' '%s'", one, two);
-	assert_int_equal(system(command), 0);
-	assert_int_equal(stat(two, &st), 0);
-	assert_int_equal(st.st_mode & 0777, 0600);
-	/* Where holes are kept, four parts of sixteen are data. */
-	assert_true(st.st_blocks * 512 < DISK / 2);
-}
-
-static uint64_t told;
-
-static void hear(void *opaque, uint64_t done, uint64_t all)
-{
-	assert_int_equal(all, DISK);
-	assert_true(done >= told);
-	told = done;
-}
-
-static void copies(const char *image, const char *copy)
+static void newer_ones_are_refused(void **state)
 {
 	struct err err = { "" };
-	struct image img;
+	struct store s;
 
-	make_image(&img, image);
-	told = 0;
-	if (image_copy(&img, copy, hear, NULL, &err))
+	rig_open(&s);
+	create(&s, "a");
+	assert_int_equal(sqlite3_exec(s.db.sql, "PRAGMA user_version = 1000", NULL, NULL, NULL), SQLITE_OK);
+	store_close(&s);
+	assert_int_equal(store_open(&s, &err), -EPROTO);
+	assert_non_null(strstr(err.msg, "was written by a newer hospes (form 1000; this one knows"));
+	store_close(&s);
+}
+
+static void network_file_systems_are_refused(void **state)
+{
+	static const uint64_t no[] = { NFS_SUPER_MAGIC, CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC, V9FS_MAGIC,
+				       FUSE_SUPER_MAGIC };
+	static const uint64_t yes[] = { EXT4_SUPER_MAGIC, BTRFS_SUPER_MAGIC, TMPFS_MAGIC, XFS_SUPER_MAGIC,
+					OVERLAYFS_SUPER_MAGIC };
+
+	for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++) {
+		assert_non_null(store_network_fs(no[i]));
+		assert_non_null(store_network_fs((uint64_t)(int32_t)no[i]));
+	}
+	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++)
+		assert_null(store_network_fs(yes[i]));
+}
+
+static void old_path(char *path, const char *name, const char *file)
+{
+	snprintf(path, STORE_PATH_MAX, "%s/vms/%s%s%s", home, name, *file ? "/" : "", file);
+}
+
+/* A VM as it was before there was a database. */
+static void make_old(const char *name, unsigned number)
+{
+	char folder[STORE_PATH_MAX], file[STORE_PATH_MAX], id[STORE_ID_MAX + 1];
+	struct vmconfig c = {
+		.name = (char *)name, .uuid = id, .machine = (char *)"virt-1", .arch = (char *)"riscv64",
+		.engine = (char *)"interp", .cpus = 2, .memory = 64 << 20, .disk_count = 2,
+	};
+	struct err err = { "" };
+
+	snprintf(id, sizeof(id), "00000000-0000-4000-8000-00000000%04x", number);
+	snprintf(folder, sizeof(folder), "%s/vms", home);
+	mkdir(folder, 0700);
+	old_path(folder, name, "");
+	assert_int_equal(mkdir(folder, 0700), 0);
+	old_path(file, name, "disk0.raw");
+	assert_int_equal(mknod(file, S_IFREG | 0600, 0), 0);
+	c.disks[0] = (struct vmconfig_disk){ .file = file, .format = (char *)"raw", .bus = (char *)"pci",
+					     .serial = (char *)"disk0", .slot = 8 };
+	c.disks[1] = c.disks[0];
+	c.disks[1].file = (char *)"/elsewhere/disk.raw";
+	c.disks[1].slot = 9;
+	strcat(folder, "/config.json");
+	if (vmconfig_save(&c, folder, &err))
 		fail_msg("%s", err.msg);
-	assert_same(image, copy);
-	assert_int_equal(image_copy(&img, copy, NULL, NULL, &err), -EEXIST);
-	unlink(copy);
-	unlink(image);
 }
 
-static void images_are_copied(void **state)
+static void make_empty(const char *name, const char *file)
 {
-	char image[64], copy[64];
+	char path[STORE_PATH_MAX];
 
-	snprintf(image, sizeof(image), "%s/image", home);
-	snprintf(copy, sizeof(copy), "%s/copy", home);
-	copies(image, copy);
+	old_path(path, name, "");
+	mkdir(path, 0700);
+	old_path(path, name, file);
+	assert_int_equal(mknod(path, S_IFREG | 0600, 0), 0);
 }
 
-static void images_are_copied_between_file_systems(void **state)
+static void older_ones_are_taken_over(void **state)
 {
-	char image[64], copy[64];
-	struct stat here, memory;
-
-	if (stat(home, &here) || stat("/dev/shm", &memory) || here.st_dev == memory.st_dev ||
-	    access("/dev/shm", W_OK))
-		skip();
-	snprintf(image, sizeof(image), "%s/image", home);
-	snprintf(copy, sizeof(copy), "/dev/shm/hospes-copy-%d", (int)getpid());
-	copies(image, copy);
-}
-
-static void copies_that_fail_leave_nothing(void **state)
-{
-	struct rlimit old, small;
+	char path[STORE_PATH_MAX];
 	struct err err = { "" };
-	char image[64], copy[64];
-	struct image img;
+	struct store_vm vm;
+	struct vmconfig c;
+	struct store s;
 
-	snprintf(image, sizeof(image), "%s/image", home);
-	snprintf(copy, sizeof(copy), "%s/copy", home);
-	make_image(&img, image);
-	signal(SIGXFSZ, SIG_IGN);
-	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
-	small = (struct rlimit){ PART, old.rlim_max };
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-	assert_int_equal(image_copy(&img, copy, NULL, NULL, &err), -EFBIG);
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
-	assert_non_null(strstr(err.msg, copy));
-	assert_int_equal(access(copy, F_OK), -1);
-	unlink(image);
-	assert_int_equal(image_copy(&img, copy, NULL, NULL, &err), -ENOENT);
-	assert_int_equal(access(copy, F_OK), -1);
+	make_old("one", 1);
+	make_old("two", 2);
+	make_empty(".new-abc", "making");
+	make_empty(".old-x.1", "disk0.raw");
+	make_empty("left", "making");
+	rig_open(&s);
+	assert_int_equal(rig_check(&s), 2);
+	assert_int_equal(store_find_vm(&s, "two", &vm, &err), 0);
+	assert_string_equal(vm.id, "00000000-0000-4000-8000-000000000002");
+	assert_int_equal(store_load_config(&s, &vm, &c, &err), 0);
+	assert_int_equal(store_path(&s, path, sizeof(path), NULL, "vms/%s/disk0.raw", vm.id), 0);
+	assert_string_equal(c.disks[0].file, path);
+	assert_int_equal(access(path, F_OK), 0);
+	assert_string_equal(c.disks[1].file, "/elsewhere/disk.raw");
+	vmconfig_fini(&c);
+	store_close(&s);
+}
+
+static void older_ones_that_run_are_left_alone(void **state)
+{
+	struct store s = { .home = "" };
+	struct err err = { "" };
+	int fd;
+
+	make_old("one", 1);
+	make_old("two", 2);
+	snprintf(s.home, sizeof(s.home), "%s", home);
+	fd = start(&s, "two");
+	assert_int_equal(store_open(&s, &err), -EBUSY);
+	assert_non_null(strstr(err.msg, "vms/two is in use by an older hospes"));
+	close(fd);
+	/* One folder had its new name already, perhaps. */
+	assert_int_equal(next_command(), 2);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names_are_taken_once),
-		cmocka_unit_test(what_runs_is_not_removed),
-		cmocka_unit_test(makers_that_are_killed_leave_nothing),
-		cmocka_unit_test(two_remove_one_folder),
-		cmocka_unit_test(images_are_copied),
-		cmocka_unit_test(images_are_copied_between_file_systems),
-		cmocka_unit_test(copies_that_fail_leave_nothing),
+		cmocka_unit_test_setup(names_and_ids, fresh),
+		cmocka_unit_test_setup(several_ids, fresh),
+		cmocka_unit_test_setup(renamed_and_changed, fresh),
+		cmocka_unit_test_setup(what_runs_stays, fresh),
+		cmocka_unit_test_setup(temporary_vms_go, fresh),
+		cmocka_unit_test_setup(many_commands_at_once, fresh),
+		cmocka_unit_test_setup(two_remove_one_folder, fresh),
+		cmocka_unit_test_setup(newer_ones_are_refused, fresh),
+		cmocka_unit_test_setup(network_file_systems_are_refused, fresh),
+		cmocka_unit_test_setup(older_ones_are_taken_over, fresh),
+		cmocka_unit_test_setup(older_ones_that_run_are_left_alone, fresh),
 	};
 	int rc;
 
