@@ -198,7 +198,8 @@ int goldfish_rtc_new(struct vm *vm, const struct goldfish_rtc_cfg *cfg, struct g
 	r->rearm.fn = on_rearm;
 	r->timer.fn = on_timer;
 	pthread_mutex_init(&r->lock, NULL);
-	rc = bus_map(&vm->bus, &(struct bus_region){ cfg->base, 0x1000, &bus_ops, r, cfg->name }, err);
+	rc = bus_map(&vm->bus, &(struct bus_region){ cfg->base, 0x1000, &bus_ops, r, cfg->name },
+		     err);
 	if (rc) {
 		rtc_fini(&r->dev);
 		return rc;

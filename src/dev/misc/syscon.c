@@ -60,7 +60,8 @@ int syscon_new(struct vm *vm, const struct syscon_cfg *cfg, struct syscon **out,
 	s->vm = vm;
 	s->dev.ops = &dev_ops;
 	s->dev.name = cfg->name;
-	rc = bus_map(&vm->bus, &(struct bus_region){ cfg->base, 0x1000, &bus_ops, s, cfg->name }, err);
+	rc = bus_map(&vm->bus, &(struct bus_region){ cfg->base, 0x1000, &bus_ops, s, cfg->name },
+		     err);
 	if (rc) {
 		syscon_fini(&s->dev);
 		return rc;

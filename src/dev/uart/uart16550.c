@@ -83,8 +83,10 @@ static void update_modem(struct uart16550 *u)
 	uint8_t lines = MSR_CTS | MSR_DSR | MSR_DCD, changed;
 
 	if (u->mcr & MCR_LOOP)
-		lines = (uint8_t)((u->mcr & MCR_RTS ? MSR_CTS : 0) | (u->mcr & MCR_DTR ? MSR_DSR : 0) |
-				  (u->mcr & MCR_OUT1 ? MSR_RI : 0) | (u->mcr & MCR_OUT2 ? MSR_DCD : 0));
+		lines = (uint8_t)((u->mcr & MCR_RTS ? MSR_CTS : 0) |
+				  (u->mcr & MCR_DTR ? MSR_DSR : 0) |
+				  (u->mcr & MCR_OUT1 ? MSR_RI : 0) |
+				  (u->mcr & MCR_OUT2 ? MSR_DCD : 0));
 	changed = (uint8_t)((u->msr ^ lines) & 0xf0);
 	/* The RI delta tells the trailing edge only. */
 	if (lines & MSR_RI)

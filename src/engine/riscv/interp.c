@@ -9,8 +9,9 @@
  * functions of sys.h it is exact.
  *
  * At block boundaries the loop looks at vcpu.attention, and every POLL_INSNS instructions and
- * traps at the clock (a guest may trap for ever without an instruction done). Guest state that other boundaries depend on (privilege, translation, interrupt
- * enables) only changes in instructions that end a block and go on by `find`.
+ * traps at the clock (a guest may trap for ever without an instruction done). Guest state that
+ * other boundaries depend on (privilege, translation, interrupt enables) only changes in
+ * instructions that end a block and go on by `find`.
  */
 #include "engine/riscv/interp.h"
 
