@@ -264,7 +264,8 @@ void loop_call(struct loop *loop, void (*fn)(void *arg), void *arg)
 
 /* ---- file descriptors ------------------------------------------------------------------ */
 
-static_assert(LOOP_IN == (int)EPOLLIN && LOOP_OUT == (int)EPOLLOUT, "passed to epoll as they are");
+static_assert(LOOP_IN == (int)EPOLLIN && LOOP_OUT == (int)EPOLLOUT && LOOP_HUP == (int)EPOLLHUP,
+	      "passed to epoll as they are");
 
 /* Events already fetched for w are not delivered any more. */
 static void forget_events(struct loop *loop, const struct loop_fd *w)

@@ -87,8 +87,8 @@ void loop_call(struct loop *loop, void (*fn)(void *arg), void *arg);
 
 /* ---- file descriptors ------------------------------------------------------------------ */
 
-/* As EPOLLIN, EPOLLOUT; errors and hang-up report as both. */
-enum { LOOP_IN = 1, LOOP_OUT = 4 };
+/* As EPOLLIN, EPOLLOUT; errors and hang-up report as both. LOOP_HUP: nothing but these. */
+enum { LOOP_IN = 1, LOOP_OUT = 4, LOOP_HUP = 16 };
 
 struct loop_fd {
 	int fd;

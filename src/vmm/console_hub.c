@@ -59,7 +59,7 @@ static bool waits(const struct console_client *c)
 static void watch(struct console_client *c)
 {
 	unsigned events = (c->at < c->hub->total ? LOOP_OUT : 0u) |
-			  (waits(c) || c->silent ? 0u : LOOP_IN);
+			  (waits(c) || c->silent ? LOOP_HUP : LOOP_IN);
 
 	if (!c->gone)
 		loop_fd_set(c->hub->loop, &c->fd, events);
@@ -82,6 +82,10 @@ static bool give(struct console_client *c)
 {
 	struct console_hub *h = c->hub;
 
+	if (c->gone && h->finishing) {
+		drop(c);
+		return false;
+	}
 	if (c->gone)
 		return true;
 	if (h->total - c->at > CONSOLE_RING)

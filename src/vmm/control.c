@@ -23,7 +23,6 @@ struct control_client {
 	struct control_client *next;
 	struct loop_fd fd;
 	bool owner, subscribed, raw;
-	bool deaf;			/* took nothing for too long; it has not hung up */
 	bool dead;			/* to be dropped as soon as nobody is at work on it */
 	json_t *seq;			/* of the request that is carried out; NULL: it had none */
 	struct waiting waiting[CONTROL_WAITS];
@@ -59,7 +58,7 @@ static void drop(struct control_client *c)
 {
 	struct control *ctl = c->control;
 
-	ctl->ops->gone(ctl->opaque, c, c->owner && !c->deaf);
+	ctl->ops->gone(ctl->opaque, c, c->owner);
 	free_client(c);
 }
 
@@ -80,7 +79,7 @@ static void bury(struct loop_task *task)
 
 static void watch(struct control_client *c)
 {
-	unsigned events = (c->in_len < sizeof(c->in) ? LOOP_IN : 0u) | (c->out ? LOOP_OUT : 0u);
+	unsigned events = (c->in_len < sizeof(c->in) ? LOOP_IN : LOOP_HUP) | (c->out ? LOOP_OUT : 0u);
 
 	if (!c->dead)
 		loop_fd_set(c->control->loop, &c->fd, events);
@@ -123,8 +122,10 @@ static void put(struct control_client *c, const void *buf, size_t len)
 	if (c->dead)
 		return;
 	out = waits + len <= CONTROL_QUEUE ? malloc(waits + len) : NULL;
+	/* The VM would go on without its owner: that one misses something instead. */
+	if (!out && c->owner)
+		return;
 	if (!out) {
-		c->deaf = true;
 		log_info("a client of the control socket takes nothing and is dropped");
 		die(c);
 		return;

@@ -4,7 +4,8 @@
  *
  * What a request means is the supervisor's business: control_ops. Each client has a line of at most
  * CONTROL_LINE bytes in, and at most CONTROL_QUEUE bytes out that it has not taken; one that sends a
- * longer line, or lets more wait, is dropped: nobody holds up the VM or another client.
+ * longer line, or lets more wait, is dropped (the owner misses what is more): nobody holds up the VM
+ * or another client.
  *
  * Everything runs on the loop's thread.
  */

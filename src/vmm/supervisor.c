@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,8 @@
 #define LAST_WORDS_NS (2 * SECOND_NS)
 /* Restarts wait at most so long; a VM that ran for longer begins anew with the first delay. */
 enum { LONGEST_DELAY_MS = 60000 };
+/* How often a lock is tried that somebody has only for a moment. */
+enum { LOCK_TRIES = 1000 };
 
 static const char control_name[] = "control.sock", console_name[] = "console.sock";
 
@@ -112,6 +115,8 @@ void supervisor_leave(struct supervisor *s)
 	if (s->leaving)
 		return;
 	s->leaving = true;
+	/* Others may have the disks now. */
+	vm_files_close(&s->files);
 	loop_timer_arm(s->loop, &s->timer, loop_now_ns() + LAST_WORDS_NS);
 	console_hub_finish(&s->console);
 }
@@ -514,14 +519,20 @@ static int take_signals(struct supervisor *s, struct err *err)
 	return watch(s, &s->signals, on_signal, LOOP_IN, err);
 }
 
+/* Once: the monitor could write without an end. False: there is nothing. */
+static bool take_own_log(struct supervisor *s)
+{
+	uint8_t buf[4096];
+	ssize_t n = read(s->own_log.fd, buf, sizeof(buf));
+
+	if (n > 0)
+		bounded_log_write(&s->log, buf, (size_t)n);
+	return n > 0;
+}
+
 static void on_own_log(struct loop_fd *w, unsigned events)
 {
-	struct supervisor *s = container_of(w, struct supervisor, own_log);
-	uint8_t buf[4096];
-	ssize_t n;
-
-	while ((n = read(w->fd, buf, sizeof(buf))) > 0)
-		bounded_log_write(&s->log, buf, (size_t)n);
+	take_own_log(container_of(w, struct supervisor, own_log));
 }
 
 /*
@@ -545,17 +556,33 @@ static int take_log(struct supervisor *s, struct err *err)
 
 /* ---- starting ----------------------------------------------------------------------------------- */
 
+/* fcntl() to lock the VM. Who only waits for its end may have it for a moment, for reading. */
+static int lock_unless_run(int fd)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET }, other = lock;
+	int rc = fcntl(fd, F_OFD_SETLK, &lock);
+
+	for (int tries = 0; rc && errno == EAGAIN && tries < LOCK_TRIES; tries++) {
+		other.l_type = F_WRLCK;
+		if (fcntl(fd, F_OFD_GETLK, &other) || other.l_type == F_WRLCK) {
+			errno = EAGAIN;
+			break;
+		}
+		sched_yield();
+		rc = fcntl(fd, F_OFD_SETLK, &lock);
+	}
+	return rc;
+}
+
 static int take_lock(struct supervisor *s, const char *dir, struct err *err)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-
 	s->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->dir < 0)
 		return err_sys(err, -errno, "%s", dir);
 	s->lock = openat(s->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (s->lock < 0)
 		return err_sys(err, -errno, "%s/lock", dir);
-	if (fcntl(s->lock, F_OFD_SETLK, &lock))
+	if (lock_unless_run(s->lock))
 		return errno == EAGAIN || errno == EACCES
 			? err_set(err, -EBUSY, "%s: this VM runs already", dir)
 			: err_sys(err, -errno, "%s/lock cannot be locked", dir);
@@ -624,7 +651,7 @@ static int prepare(struct supervisor *s, struct err *err)
 	if (!rc)
 		rc = open_sockets(s, err);
 	if (!rc)
-		rc = watch(s, &s->ready, on_ready_closed, 0, err);
+		rc = watch(s, &s->ready, on_ready_closed, LOOP_IN, err);
 	return rc;
 }
 
@@ -674,8 +701,8 @@ static void clean_up(struct supervisor *s)
 	close_watched(s, &s->link);
 	close_watched(s, &s->signals);
 	close_watched(s, &s->ready);
-	if (s->own_log.fd >= 0)
-		on_own_log(&s->own_log, LOOP_IN);
+	while (s->own_log.fd >= 0 && take_own_log(s))
+		;
 	close_watched(s, &s->own_log);
 	loop_free(s->loop);
 	bounded_log_close(&s->console_log);

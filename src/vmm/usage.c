@@ -12,12 +12,16 @@
 static bool read_text(const char *path, char *buf, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, buf, size - 1);
+	size_t len = 0;
+	ssize_t n;
 
+	/* /proc gives no more than a page at a time. */
+	while (fd >= 0 && len < size - 1 && (n = read(fd, buf + len, size - 1 - len)) > 0)
+		len += (size_t)n;
 	if (fd >= 0)
 		close(fd);
-	buf[n < 0 ? 0 : n] = '\0';
-	return n > 0;
+	buf[len] = '\0';
+	return len > 0;
 }
 
 void usage_add(struct usage *u, pid_t pid)

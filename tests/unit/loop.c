@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/bits.h"
@@ -528,6 +529,58 @@ static void free_waits_for_io(void **state)
 	}
 }
 
+struct hang_up {
+	struct loop_fd w;
+	struct loop_task task;
+	struct loop *loop;
+	int peer;		/* -1: closed */
+	unsigned turns, calls;
+};
+
+static void on_hang_up(struct loop_fd *w, unsigned events)
+{
+	struct hang_up *h = container_of(w, struct hang_up, w);
+
+	/* Not for the byte that waits. */
+	assert_int_equal(h->peer, -1);
+	assert_int_equal(events, LOOP_IN | LOOP_OUT);
+	h->calls++;
+	loop_fd_del(h->loop, w);
+	loop_stop(h->loop);
+}
+
+static void close_peer(struct loop_task *task)
+{
+	struct hang_up *h = container_of(task, struct hang_up, task);
+
+	if (++h->turns < 10) {
+		loop_post(h->loop, task);
+		return;
+	}
+	close(h->peer);
+	h->peer = -1;
+}
+
+/* A descriptor of which nothing is wanted but the news that its other end has gone. */
+static void hang_ups_are_reported_alone(void **state)
+{
+	struct loop *loop = new_loop(LOOP_NO_IO);
+	struct hang_up h = { .loop = loop };
+	int s[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s), 0);
+	h.w = (struct loop_fd){ .fd = s[0], .fn = on_hang_up };
+	assert_int_equal(loop_fd_set(loop, &h.w, LOOP_HUP), 0);
+	assert_int_equal(write(s[1], "x", 1), 1);
+	h.task.fn = close_peer;
+	h.peer = s[1];
+	loop_post(loop, &h.task);
+	loop_run(loop);
+	assert_int_equal(h.calls, 1);
+	close(s[0]);
+	end_loop(loop);
+}
+
 /* ---- threads of the pool ----------------------------------------------------------------- */
 
 struct visits {
@@ -614,6 +667,7 @@ int main(void)
 		cmocka_unit_test(free_waits_for_io),
 		cmocka_unit_test(each_io_thread_is_entered_once),
 		cmocka_unit_test(no_io_means_no_threads),
+		cmocka_unit_test(hang_ups_are_reported_alone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
