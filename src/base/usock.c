@@ -71,8 +71,10 @@ int usock_make_folder(const char *path, int *fd, struct err *err)
 	if (rc)
 		return rc;
 	rc = check_own(*fd, path, err);
-	if (rc)
+	if (rc) {
 		close(*fd);
+		*fd = -1;
+	}
 	return rc;
 }
 
