@@ -320,7 +320,7 @@ static int is_image(const struct dirent *e)
 {
 	size_t n = strlen(e->d_name);
 
-	return n > 4 && !strcmp(e->d_name + n - 4, ".raw") && e->d_name[0] != '.';
+	return n > 5 && !strcmp(e->d_name + n - 5, ".json") && e->d_name[0] != '.';
 }
 
 static void check_images(struct finding *f)
@@ -334,7 +334,7 @@ static void check_images(struct finding *f)
 	if (!store_find(&store, NULL) && !store_path(&store, path, sizeof(path), NULL, "images"))
 		n = scandir(path, &e, is_image, alphasort);
 	for (int i = 0; i < n; i++) {
-		int name = (int)strlen(e[i]->d_name) - 4;
+		int name = (int)strlen(e[i]->d_name) - 5;
 
 		if (used + (size_t)name + 3 < sizeof(list))
 			used += (size_t)sprintf(list + used, "%s%.*s", used ? ", " : "", name, e[i]->d_name);

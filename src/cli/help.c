@@ -24,7 +24,8 @@ const struct command_note help_environment[] = {
 };
 
 const struct command_note help_files[] = {
-	{ "images/NAME.raw, images/NAME.json", "In the store: an image's disk and description." },
+	{ "images/NAME.json", "In the store: what an image is." },
+	{ "images/sha256-HEX/disk.raw", "Its disk; images/NAME.raw where tools/build-image made it." },
 	{ "store.db", "In the store: which VMs there are, their names and ids." },
 	{ "vms/ID/config.json", "In the store: a VM's whole configuration." },
 	{ "vms/ID/disk0.raw", "A VM's own copy of its image." },

@@ -29,28 +29,75 @@ const char *image_firmware(const char *arch)
 	return NULL;
 }
 
-static int read_description(struct image *img, const char *path, struct err *err)
+/* NULL with the sentence that names the file and the reason. */
+static json_t *load(const char *path, struct err *err)
 {
-	const char *arch, *format, *boot;
 	json_error_t bad;
 	json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &bad);
-	int rc = 0;
 
 	if (!root && bad.line < 1)
-		return err_set(err, -EINVAL, "%s", bad.text);	/* names the file and the reason */
+		err_set(err, -EINVAL, "%s", bad.text);
+	else if (!root)
+		err_set(err, -EINVAL, "%s: line %d: %s", path, bad.line, bad.text);
+	return root;
+}
+
+/* "sha256:HEX" into img->digest. */
+static bool take_digest(struct image *img, const char *digest)
+{
+	if (strncmp(digest, "sha256:", 7) || strlen(digest + 7) != 64 ||
+	    strspn(digest + 7, "0123456789abcdef") != 64)
+		return false;
+	memcpy(img->digest, digest + 7, 65);
+	return true;
+}
+
+static int read_description(struct image *img, const char *path, struct err *err)
+{
+	const char *arch, *format, *boot, *digest;
+	json_t *root = load(path, err);
+	int rc = 0;
+
 	if (!root)
-		return err_set(err, -EINVAL, "%s: line %d: %s", path, bad.line, bad.text);
+		return -EINVAL;
 	arch = json_string_value(json_object_get(root, "arch"));
 	format = json_string_value(json_object_get(root, "format"));
 	boot = json_string_value(json_object_get(root, "boot"));
+	digest = json_string_value(json_object_get(root, "digest"));
 	if (!arch || !format || !boot || strcmp(format, "raw") || strcmp(boot, "firmware") ||
 	    !image_firmware(arch))
 		rc = err_set(err, -EINVAL, "%s: 'arch', 'format' or 'boot' is missing or not known to this "
 			     "version; build the image again", path);
+	else if (digest && !take_digest(img, digest))
+		rc = err_set(err, -EINVAL, "%s: 'digest' is none; add the image again", path);
 	else
 		snprintf(img->arch, sizeof(img->arch), "%s", arch);
 	json_decref(root);
 	return rc;
+}
+
+/* The disk of img->digest must be as it was when it was added. */
+static int check_record(const struct image *img, const struct store *s, const struct stat *st,
+			struct err *err)
+{
+	char path[STORE_PATH_MAX];
+	json_int_t size, mtime;
+	json_t *meta;
+	int rc = store_path(s, path, sizeof(path), err, "images/sha256-%s/meta.json", img->digest);
+
+	if (rc)
+		return rc;
+	meta = load(path, err);
+	if (!meta)
+		return -EINVAL;
+	size = json_integer_value(json_object_get(meta, "size"));
+	mtime = json_integer_value(json_object_get(meta, "mtime_ns"));
+	json_decref(meta);
+	if (size != st->st_size ||
+	    mtime != (json_int_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec)
+		return err_set(err, -EUCLEAN, "%s was changed since it was added; remove its folder and add "
+			       "the image again", img->disk);
+	return 0;
 }
 
 int image_find(struct image *img, const struct store *s, const char *name, struct err *err)
@@ -59,11 +106,17 @@ int image_find(struct image *img, const struct store *s, const char *name, struc
 	struct stat st;
 	int rc;
 
+	memset(img, 0, sizeof(*img));
 	if (!vmconfig_name_ok(name))
 		return err_set(err, -EINVAL, "'%.80s' cannot name an image", name);
-	rc = store_path(s, img->disk, sizeof(img->disk), err, "images/%s.raw", name);
-	if (!rc)
-		rc = store_path(s, path, sizeof(path), err, "images/%s.json", name);
+	rc = store_path(s, path, sizeof(path), err, "images/%s.json", name);
+	if (!rc && access(path, F_OK) == 0)
+		rc = read_description(img, path, err);
+	if (!rc && img->digest[0])
+		rc = store_path(s, img->disk, sizeof(img->disk), err, "images/sha256-%s/disk.raw",
+				img->digest);
+	else if (!rc)
+		rc = store_path(s, img->disk, sizeof(img->disk), err, "images/%s.raw", name);
 	if (rc)
 		return rc;
 	if (access(path, F_OK) || stat(img->disk, &st))
@@ -73,7 +126,7 @@ int image_find(struct image *img, const struct store *s, const char *name, struc
 		return err_set(err, -EINVAL, "%s: %lld bytes are no disk image; build it again", img->disk,
 			       (long long)st.st_size);
 	img->size = (uint64_t)st.st_size;
-	return read_description(img, path, err);
+	return img->digest[0] ? check_record(img, s, &st, err) : 0;
 }
 
 struct copy {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Images: disks to make VMs from. images/NAME.raw is the disk; images/NAME.json describes it:
- * {"name", "arch", "format": "raw", "boot": "firmware"}: the disk carries its own boot loader,
- * which the platform's firmware starts.
+ * Images: disks to make VMs from. images/NAME.json describes one: {"name", "arch", "format": "raw",
+ * "boot": "firmware"}: the disk carries its own boot loader, which the platform's firmware starts.
+ * With "digest", the disk is that of images/sha256-HEX (manage/draft.h); without, images/NAME.raw.
  */
 #ifndef MANAGE_IMAGE_H
 #define MANAGE_IMAGE_H
@@ -14,10 +14,14 @@
 struct image {
 	char disk[STORE_PATH_MAX];
 	char arch[16];
+	char digest[65];		/* SHA-256 of the disk, hexadecimal; "": not known */
 	uint64_t size;			/* of the disk, bytes */
 };
 
-/* Looks name up. -ENOENT with the remedy; a broken description is named. */
+/*
+ * Looks name up. -ENOENT with the remedy; a broken description is named. A disk whose size or time of
+ * change is not what was recorded when it was added is refused (-EUCLEAN).
+ */
 int image_find(struct image *img, const struct store *s, const char *name, struct err *err);
 
 /*
