@@ -13,15 +13,6 @@
 #include "manage/probe.h"
 #include "manage/transfer.h"
 
-int image_open_store(struct store *s, struct err *err)
-{
-	int rc = store_open(s, err);
-
-	if (!rc)
-		image_sweep(s);
-	return rc;
-}
-
 int image_arch(const struct image_args *a, const char **arch, struct err *err)
 {
 	*arch = a->arch ? a->arch : "riscv64";

@@ -9,9 +9,6 @@
 /* The largest disk that an image may have, bytes. */
 #define IMAGE_MAX (UINT64_C(1) << 40)
 
-/* Opens the store, and removes what interrupted commands left of images. */
-int image_open_store(struct store *s, struct err *err);
-
 /*
  * The disk in the open file fd (compressed: with zstd), which people know as source, becomes the image
  * `name` after its content was looked at. Says on standard output what was found unless a->quiet.

@@ -73,7 +73,7 @@ int image_export(const struct image_args *a)
 	struct store store = { 0 };
 	struct image img;
 	struct err err;
-	int rc = image_open_store(&store, &err);
+	int rc = store_open(&store, &err);
 
 	if (!rc && !a->force && access(a->second, F_OK) == 0)
 		rc = err_set(&err, -EEXIST, "%s is there already; --force replaces it", a->second);
@@ -81,6 +81,7 @@ int image_export(const struct image_args *a)
 		rc = image_find(&img, &store, a->first, &err);
 	if (!rc)
 		rc = export_to(a, &img, &err);
+	store_close(&store);
 	return rc ? command_fail(CLI_FAILED, "%s", err.msg) : CLI_OK;
 }
 
@@ -90,7 +91,7 @@ int image_verify(const struct image_args *a)
 	struct store store = { 0 };
 	struct image img;
 	struct err err;
-	int rc = image_open_store(&store, &err);
+	int rc = store_open(&store, &err);
 
 	if (!rc)
 		rc = image_find(&img, &store, a->first, &err);
@@ -99,6 +100,7 @@ int image_verify(const struct image_args *a)
 			     a->first);
 	if (!rc)
 		rc = transfer(a, &img, "reading", &t, &err);
+	store_close(&store);
 	if (rc)
 		return command_fail(CLI_FAILED, "%s", err.msg);
 	if (!a->quiet)

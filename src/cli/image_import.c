@@ -33,7 +33,7 @@ int image_import(const struct image_args *a)
 
 	if (rc)
 		return command_fail(CLI_USAGE, "%s", err.msg);
-	rc = image_open_store(&store, &err);
+	rc = store_open(&store, &err);
 	if (!rc && !a->force)
 		rc = image_name_free(&store, a->second, &err);
 	if (!rc)
@@ -43,5 +43,6 @@ int image_import(const struct image_args *a)
 				    &err);
 	if (fd >= 0)
 		close(fd);
+	store_close(&store);
 	return rc ? command_fail(CLI_FAILED, "%s", err.msg) : CLI_OK;
 }

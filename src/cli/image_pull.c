@@ -99,10 +99,11 @@ int image_pull(const struct image_args *a)
 	if (rc == -EINVAL)
 		return command_fail(CLI_USAGE, "%s", err.msg);
 	if (!rc)
-		rc = image_open_store(&store, &err);
+		rc = store_open(&store, &err);
 	if (!rc && !a->force)
 		rc = image_name_free(&store, name, &err);
 	if (!rc)
 		rc = pull(a, &store, &e, name, &err);
+	store_close(&store);
 	return rc ? command_fail(CLI_FAILED, "%s", err.msg) : CLI_OK;
 }

@@ -14,6 +14,7 @@
 
 #include "base/bits.h"
 #include "cli/command.h"
+#include "cli/progress.h"
 
 /* PCI slots: the board has the first three, then network cards, then disks. */
 enum { SLOT_NET = 4, SLOT_DISK = SLOT_NET + VMCONFIG_MAX_NETS };
@@ -360,41 +361,14 @@ static int use_image(struct vmconfig *c, const struct run_args *args, const stru
 
 /* ---- into the store ---------------------------------------------------------------------------- */
 
-struct progress {
-	const char *image;
-	double began, shown;
-};
-
-static double seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-/* From the second second on, ten times a second. */
-static void show_progress(void *opaque, uint64_t done, uint64_t all)
-{
-	enum { BAR = 32 };
-	struct progress *p = opaque;
-	double now = seconds();
-	int full = (int)((double)done / (double)all * BAR);
-
-	if (now - p->began < 1 || now - p->shown < 0.1)
-		return;
-	p->shown = now;
-	fprintf(stderr, "\rcopying %s [%.*s%*s] %3d%%", p->image, full,
-		"################################", BAR - full, "",
-		(int)((double)done / (double)all * 100));
-}
-
 static int copy_image(const struct image *img, const char *name, const char *path, struct err *err)
 {
-	struct progress p = { .image = name, .began = seconds() };
-	int rc = image_copy(img, path, isatty(STDERR_FILENO) ? show_progress : NULL, &p, err);
-	if (p.shown > 0)
-		fputs("\r\033[K", stderr);
+	struct progress p;
+	int rc;
+
+	progress_begin(&p, "copying", name, false);
+	rc = image_copy(img, path, progress_show, &p, err);
+	progress_end(&p);
 	return rc;
 }
 

@@ -38,7 +38,7 @@ struct image_about {
 	const char *found;		/* what is on it, for people */
 };
 
-/* Removes what interrupted commands left in HOME/images. Quick; never fails, never waits. */
+/* Removes what interrupted commands left in HOME/images; store_open() does. Quick; never fails, never waits. */
 void image_sweep(const struct store *s);
 
 /* Begins an image. The caller ends it with image_add() or image_abandon(), which accepts a zeroed one. */

@@ -242,14 +242,18 @@ static int confine(const char *path)
 static void __attribute__((noreturn)) child(const char *path, int out)
 {
 	struct probe p = { 0 };
-	struct look l = { .p = &p, .path = path, .fd = open(path, O_RDONLY | O_CLOEXEC) };
+	struct look l = { .p = &p, .path = path };
 	struct stat st;
 
+	/* Nothing that our parent has open, such as the store's database, comes along. */
+	if (dup2(out, 0) < 0 || close_range(1, ~0U, 0))
+		_exit(2);
+	l.fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (l.fd < 0 || fstat(l.fd, &st) || confine(path))
 		_exit(2);
 	l.size = (uint64_t)st.st_size;
 	look_at_disk(&l);
-	_exit(write(out, &p, sizeof(p)) == sizeof(p) ? 0 : 2);
+	_exit(write(0, &p, sizeof(p)) == sizeof(p) ? 0 : 2);
 }
 
 int probe_disk(struct probe *p, const char *path, struct err *err)

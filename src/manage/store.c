@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "manage/draft.h"
 #include "manage/store_old.h"
 #include "manage/store_own.h"
 
@@ -374,6 +375,8 @@ int store_open(struct store *s, struct err *err)
 		rc = bring_up_to_date(s, err);
 	if (!rc)
 		rc = repair(s, err);
+	if (!rc)
+		image_sweep(s);
 	if (rc)
 		store_close(s);
 	return rc;

@@ -3,7 +3,7 @@
  * The store: where VMs and images live, and what is known of them.
  *
  *	HOME/store.db{,-wal,-shm}		which VMs exist: ids, names, policies (manage/db.h)
- *	HOME/images/NAME.raw, NAME.json		images, see manage/image.h
+ *	HOME/images/				images, see manage/image.h and manage/draft.h
  *	HOME/vms/ID/config.json			a VM's whole hardware (config/vmconfig.h)
  *	HOME/vms/ID/disk0.raw ...		its disks
  *	HOME/vms/ID/lock			held by its supervisor while it runs
