@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -159,4 +160,19 @@ int usock_connect(const char *path, const char *name, int *fd, struct err *err)
 		*fd = -1;
 	}
 	return rc;
+}
+
+int usock_runtime(char *buf, const char *id, struct err *err)
+{
+	const char *own = getenv("XDG_RUNTIME_DIR");
+	int n;
+
+	if (geteuid() == 0)
+		n = snprintf(buf, USOCK_RUNTIME, "/run/hospes/%s", id);
+	else if (own && own[0] == '/')
+		n = snprintf(buf, USOCK_RUNTIME, "%s/hospes/%s", own, id);
+	else
+		n = snprintf(buf, USOCK_RUNTIME, "/tmp/hospes-%u/%s", (unsigned)geteuid(), id);
+	return n < USOCK_RUNTIME ? 0
+		: err_set(err, -ENAMETOOLONG, "XDG_RUNTIME_DIR is too long: %.80s...", own);
 }

@@ -14,6 +14,14 @@
 
 #include "base/err.h"
 
+enum { USOCK_RUNTIME = 256 };
+
+/*
+ * The folder for the sockets of what has that id (a UUID in text form), into buf of USOCK_RUNTIME
+ * bytes: below /run/hospes for root, $XDG_RUNTIME_DIR/hospes or else /tmp/hospes-UID for others.
+ */
+int usock_runtime(char *buf, const char *id, struct err *err);
+
 /*
  * Makes the private folder at path (absolute), and the one above it, where they are missing. *fd
  * gets a descriptor of it (close-on-exec). -EPERM when one of them is no folder of this user's own,

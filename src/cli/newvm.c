@@ -290,6 +290,7 @@ static int set_disks(struct vmconfig *c, const struct run_args *args, struct err
 
 static int set_net(struct vmconfig *c, const struct run_args *args, struct err *err)
 {
+	bool private = args->net && strcmp(args->net, "user");
 	struct vmconfig_net *n = &c->nets[0];
 	char mac[18];
 	uint8_t b[3];
@@ -301,9 +302,12 @@ static int set_net(struct vmconfig *c, const struct run_args *args, struct err *
 				       args->forwards.count ? "--publish" : "--host-loopback");
 		return 0;
 	}
-	if (args->net && strcmp(args->net, "user"))
-		return err_set(err, -EINVAL, "--net %.40s: there is no such network; use user or none",
-			       args->net);
+	if (private && !vmconfig_name_ok(args->net))
+		return err_set(err, -EINVAL, "--net %.40s: use user, none or the name of a private "
+			       "network", args->net);
+	if (private && (args->forwards.count || args->host_loopback))
+		return err_set(err, -EINVAL, "%s is for --net user: a private network does not lead to "
+			       "this host", args->forwards.count ? "--publish" : "--host-loopback");
 	c->net_count = 1;
 	n->slot = SLOT_NET;
 	n->host_loopback = args->host_loopback;
@@ -312,7 +316,9 @@ static int set_net(struct vmconfig *c, const struct run_args *args, struct err *
 		return rc;
 	/* The range that QEMU, KVM and libvirt draw from too: guests know it as virtual. */
 	snprintf(mac, sizeof(mac), "52:54:00:%02x:%02x:%02x", b[0], b[1], b[2]);
-	rc = set(&n->backend, "user", err);
+	rc = set(&n->backend, private ? "network" : "user", err);
+	if (!rc && private)
+		rc = set(&n->network, args->net, err);
 	if (!rc)
 		rc = set(&n->mac, mac, err);
 	while (!rc && n->forward_count < args->forwards.count) {

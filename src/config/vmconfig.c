@@ -41,7 +41,8 @@ static const struct member disk_members[] = {
 };
 
 static const struct member net_members[] = {
-	MEMBER(vmconfig_net, backend, TEXT), MEMBER(vmconfig_net, mac, TEXT),
+	MEMBER(vmconfig_net, backend, TEXT), MAYBE(vmconfig_net, network),
+	MEMBER(vmconfig_net, mac, TEXT),
 	MEMBER(vmconfig_net, slot, UINT), MEMBER(vmconfig_net, host_loopback, FLAG),
 };
 
@@ -94,7 +95,7 @@ bool vmconfig_parse_mac(const char *text, uint8_t mac[6])
 }
 
 /* 8-4-4-4-12 hexadecimal digits */
-static bool uuid_ok(const char *text)
+bool vmconfig_uuid_ok(const char *text)
 {
 	for (unsigned i = 0; i < 36; i++) {
 		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
@@ -146,9 +147,28 @@ static int check_disk(const struct vmconfig_disk *d, struct err *err)
 	return 0;
 }
 
+static int check_net(const struct vmconfig_net *n, struct err *err)
+{
+	bool private = !strcmp(n->backend, "network");
+	uint8_t mac[6];
+
+	if (!private && strcmp(n->backend, "user"))
+		return err_set(err, -EINVAL, "network backend '%s' is not known; use user or network",
+			       n->backend);
+	if (private != (n->network != NULL) || (private && !vmconfig_name_ok(n->network)))
+		return err_set(err, -EINVAL, "a card on a private network names it, and no other card "
+			       "does");
+	if (private && (n->forward_count || n->host_loopback))
+		return err_set(err, -EINVAL, "private network '%s' neither forwards ports nor leads to "
+			       "the host's loopback", n->network);
+	if (!vmconfig_parse_mac(n->mac, mac))
+		return err_set(err, -EINVAL, "'%s' is not a MAC address of one card, like "
+			       "52:54:00:12:34:56", n->mac);
+	return 0;
+}
+
 int vmconfig_check(const struct vmconfig *c, struct err *err)
 {
-	uint8_t mac[6];
 	int rc;
 
 	if (!vmconfig_name_ok(c->name))
@@ -161,7 +181,7 @@ int vmconfig_check(const struct vmconfig *c, struct err *err)
 	if (c->memory < VMCONFIG_MIN_MEMORY || c->memory % MIB)
 		return err_set(err, -EINVAL, "%llu bytes of memory: give whole MiB, 16 MiB or more",
 			       (unsigned long long)c->memory);
-	if (!uuid_ok(c->uuid))
+	if (!vmconfig_uuid_ok(c->uuid))
 		return err_set(err, -EINVAL, "uuid '%.80s' does not look like "
 			       "8f14e45f-ceea-467f-a8b1-0d9a6c7f2b11", c->uuid);
 	rc = check_paths(c, err);
@@ -169,15 +189,9 @@ int vmconfig_check(const struct vmconfig *c, struct err *err)
 		rc = check_disk(&c->disks[i], err);
 	if (rc)
 		return rc;
-	for (unsigned i = 0; i < c->net_count; i++) {
-		if (strcmp(c->nets[i].backend, "user"))
-			return err_set(err, -EINVAL, "network backend '%s' is not known; use user",
-				       c->nets[i].backend);
-		if (!vmconfig_parse_mac(c->nets[i].mac, mac))
-			return err_set(err, -EINVAL, "'%s' is not a MAC address of one card, like "
-				       "52:54:00:12:34:56", c->nets[i].mac);
-	}
-	return 0;
+	for (unsigned i = 0; !rc && i < c->net_count; i++)
+		rc = check_net(&c->nets[i], err);
+	return rc;
 }
 
 /* ---- reading ------------------------------------------------------------------------------ */

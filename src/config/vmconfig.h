@@ -39,7 +39,8 @@ struct vmconfig_disk {
 };
 
 struct vmconfig_net {
-	char *backend;			/* "user" */
+	char *backend;			/* "user", or "network": a private one */
+	char *network;			/* its name, of a private one; else NULL */
 	char *mac;			/* "52:54:00:12:34:56" */
 	unsigned slot;			/* PCI slot */
 	bool host_loopback;		/* the guest may reach the host's loopback as 10.0.2.2 */
@@ -77,6 +78,9 @@ void vmconfig_fini(struct vmconfig *c);
 
 /* True when name may name a VM. */
 bool vmconfig_name_ok(const char *name);
+
+/* True when text is a UUID in RFC 4122 text form. */
+bool vmconfig_uuid_ok(const char *text);
 
 /* "52:54:00:..." to six bytes; false when it is not a unicast MAC address. */
 bool vmconfig_parse_mac(const char *text, uint8_t mac[6]);

@@ -13,18 +13,11 @@
 
 enum { PROTOCOL = 1 };
 
+_Static_assert((int)VMCTL_PATH == USOCK_RUNTIME, "a VM's folder is as long as any");
+
 int vmctl_folder(char *buf, const char *id, struct err *err)
 {
-	const char *own = getenv("XDG_RUNTIME_DIR");
-	int n;
-
-	if (geteuid() == 0)
-		n = snprintf(buf, VMCTL_PATH, "/run/hospes/%s", id);
-	else if (own && own[0] == '/')
-		n = snprintf(buf, VMCTL_PATH, "%s/hospes/%s", own, id);
-	else
-		n = snprintf(buf, VMCTL_PATH, "/tmp/hospes-%u/%s", (unsigned)geteuid(), id);
-	return n < VMCTL_PATH ? 0 : err_set(err, -ENAMETOOLONG, "XDG_RUNTIME_DIR is too long: %.80s...", own);
+	return usock_runtime(buf, id, err);
 }
 
 /* ---- lines -------------------------------------------------------------------------------------- */

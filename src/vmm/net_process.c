@@ -15,27 +15,11 @@
 #include "base/bits.h"
 #include "base/log.h"
 #include "vmm/confine.h"
+#include "vmm/helper.h"
+#include "vmm/net_switch.h"
 
 /* The descriptors that the process finds its ends at. */
 enum { NET_FD = 3, STATUS_FD = 4, MAX_ARGS = 2 * VMCONFIG_MAX_FORWARDS + 16, HOSTNAME_MAX = 32 };
-
-/* hospes-net lies beside this program. */
-static int find_program(char *path, size_t size, struct err *err)
-{
-	ssize_t n = readlink("/proc/self/exe", path, size - 1);
-	char *slash;
-
-	if (n < 0)
-		return err_sys(err, -errno, "/proc/self/exe");
-	path[n] = '\0';
-	slash = strrchr(path, '/') + 1;
-	if ((size_t)(slash - path) + sizeof("hospes-net") > size)
-		return err_set(err, -ENAMETOOLONG, "%s: the path is too long", path);
-	strcpy(slash, "hospes-net");
-	if (access(path, X_OK))
-		return err_sys(err, -errno, "%s is needed for the network (or use --net none)", path);
-	return 0;
-}
 
 /* Puts ours to theirs, whatever else is where; they stay open across exec. */
 static bool place(int net, int status)
@@ -82,35 +66,15 @@ static __attribute__((noreturn)) void become_net(const char *program, const stru
 	_exit(127);
 }
 
-/* Its first line: "ready", or what is wrong. */
-static int await_ready(int status, struct err *err)
-{
-	char line[sizeof(err->msg)];
-	size_t len = 0;
-	ssize_t n;
-
-	while (len < sizeof(line) - 1) {
-		n = read(status, line + len, sizeof(line) - 1 - len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		len += (size_t)n;
-	}
-	line[len] = '\0';
-	line[strcspn(line, "\n")] = '\0';
-	if (!strcmp(line, "ready"))
-		return 0;
-	return err_set(err, -ENETDOWN, "%s", *line ? line : "hospes-net ended before it was ready");
-}
-
-int net_process_start(struct net_process *p, const struct vmconfig *c, unsigned n, int *fd,
-		      struct err *err)
+int net_process_start(struct net_process *p, const struct vmconfig *c, unsigned n, const char *dir,
+		      int *fd, struct err *err)
 {
 	int net[2], status[2], rc;
 	char program[4096];
 
-	rc = find_program(program, sizeof(program), err);
+	if (c->nets[n].network)
+		return net_switch_connect(c, n, dir, fd, err);
+	rc = helper_find("hospes-net", program, sizeof(program), err);
 	if (rc)
 		return rc;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, net))
@@ -129,7 +93,7 @@ int net_process_start(struct net_process *p, const struct vmconfig *c, unsigned 
 		become_net(program, c, n, net[1], status[1]);
 	close(status[1]);
 	status[1] = -1;
-	rc = await_ready(status[0], err);
+	rc = helper_await("hospes-net", status[0], err);
 	if (rc)
 		net_process_end(p);
 

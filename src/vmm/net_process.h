@@ -18,9 +18,12 @@ struct net_process {
  * Starts the process of c->nets[n] from the folder this program lies in, and waits until its
  * ports are open. *fd gets the monitor's end of the socket pair. On error the process has
  * ended and the sentence says why (a port that is taken, ...).
+ *
+ * A card on a private network has no process of its own, and p stays empty: *fd gets a connection to
+ * the network's switch. dir is the VM's folder (vmm/net_switch.h).
  */
-int net_process_start(struct net_process *p, const struct vmconfig *c, unsigned n, int *fd,
-		      struct err *err);
+int net_process_start(struct net_process *p, const struct vmconfig *c, unsigned n, const char *dir,
+		      int *fd, struct err *err);
 
 /*
  * Has loop's thread notice when it ends by itself: its remains are taken away, and the log hears

@@ -335,7 +335,8 @@ static int start_nets(struct supervisor *s, struct err *err)
 	int rc = 0;
 
 	for (unsigned i = 0; !rc && i < s->config.net_count; i++) {
-		rc = net_process_start(&s->nets[i], &s->config, i, &s->files.nets[i], err);
+		rc = net_process_start(&s->nets[i], &s->config, i, s->args->dir,
+				       &s->files.nets[i], err);
 		if (!rc)
 			rc = net_process_watch(&s->nets[i], s->loop, err);
 	}

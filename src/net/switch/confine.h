@@ -13,7 +13,8 @@
 
 /*
  * Closes the sandbox on the calling process, which has one thread, and ties its life to its
- * parent's, of process id parent (-ESRCH: it has gone already). uid 0 keeps the identity; any other, with a group of the same number, needs root.
+ * parent's, of process id parent (-ESRCH: it has gone already). uid 0 keeps the identity; any
+ * other, with a group of the same number, needs root.
  */
 int switch_confine(uid_t uid, pid_t parent, struct err *err);
 

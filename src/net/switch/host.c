@@ -57,7 +57,8 @@ static enum host_to arp_input(struct host *h, const uint8_t *frame, size_t size,
 	const uint8_t *arp = frame + NET_ETH_BYTES;
 	uint32_t wanted = lan_addr(h->lan, LAN_SELF);
 
-	if (size < PACKET_ARP_BYTES || ld_be16(arp + 6) != ARP_REQUEST || ld_be32(arp + 24) != wanted)
+	if (size < PACKET_ARP_BYTES || ld_be16(arp + 6) != ARP_REQUEST ||
+	    ld_be32(arp + 24) != wanted)
 		return HOST_NOTHING;
 	*len = packet_arp_reply(h->buf, frame, h->mac, wanted);
 	return HOST_BACK;

@@ -28,7 +28,7 @@ enum host_to {
 	HOST_NOTHING,			/* no answer */
 	HOST_BACK,			/* buf goes to the port that the frame came from */
 	HOST_ROUTER,			/* buf goes to the router */
-	HOST_ELSEWHERE,			/* buf goes to the port with its destination's MAC address */
+	HOST_ELSEWHERE,			/* buf goes to the port that its MAC address names */
 };
 
 /* Sets h up; names is copied, lan stays the caller's. */

@@ -382,7 +382,7 @@ static int wait_for_switch(struct keeper *k)
 	}
 }
 
-/* The socket's name goes, unless it is another's by now; on demand, its folder too if it is empty. */
+/* The socket's name goes, unless it is another's by now; on demand, its empty folder too. */
 static void put_away(struct keeper *k)
 {
 	char dir[sizeof(((struct sockaddr_un *)0)->sun_path)], *slash;

@@ -22,7 +22,7 @@ enum {
 
 /* Where names come from. */
 struct names {
-	/* The addresses (host order) of a name, whatever its case: how many, at most NAMES_ANSWERS. */
+	/* The addresses (host order) of a name in any case: how many, at most NAMES_ANSWERS. */
 	unsigned (*addresses)(void *opaque, const char *name, uint32_t *addr);
 	/* The name of addr, which lies in net; NULL: nobody has it. */
 	const char *(*name)(void *opaque, uint32_t addr);

@@ -67,7 +67,7 @@ void port_queue(struct port *p, const struct frame *f)
 	uint64_t lost = p->out.lost;
 	uint8_t *msg;
 
-	/* Congestion marks (ECN) are a matter of the pieces; who takes them whole sees CWR as well. */
+	/* Congestion marks (ECN) are for pieces only: no card here has that offload. */
 	if (f->h.gso_type != NET_GSO_NONE &&
 	    ((p->offloads & need) != need || f->h.gso_type & NET_GSO_ECN)) {
 		queue_pieces(p, f->split);

@@ -202,11 +202,11 @@ static int open_port(struct sw *s, struct port *p, const struct hello *h, struct
 	int host;
 
 	if (old && strcmp(old->name, h->name))
-		return err_set(err, -EEXIST, "its MAC address is that of '%s' on this network: give "
-			       "one of the two another", old->name);
+		return err_set(err, -EEXIST, "its MAC address is that of '%s' on this network: "
+			       "give one of the two another", old->name);
 	if (!memcmp(h->mac, s->host.mac, 2))
-		return err_set(err, -EINVAL, "MAC addresses that begin with 52:55 are the network's "
-			       "own: give the VM another");
+		return err_set(err, -EINVAL, "MAC addresses that begin with 52:55 are the "
+			       "network's own: give the VM another");
 	if (old)
 		close_port(s, old);
 	for (unsigned i = 0; i < SWITCH_PORTS; i++)
