@@ -15,6 +15,7 @@ enum {
 	OPT_FORCE = 4,
 	OPT_UNCHECKED = 8,
 	OPT_QUIET = 16,
+	OPT_JSON = 32,
 };
 
 static const struct opt image_opts[] = {
@@ -23,12 +24,14 @@ static const struct opt image_opts[] = {
 	{ "sha256", 0, "HEX", "pull: the SHA-256 of the file at URL; what is not that is thrown away. "
 	  "Images of a catalogue have it there.", opts_set_text, offsetof(struct image_args, sha256),
 	  OPT_SHA256 },
-	{ "force", 'f', NULL, "import, pull: replace the image NAME; export: replace FILE.", opts_set_flag,
+	{ "force", 'f', NULL, "import, pull: replace the image NAME; export: replace FILE; "
+	  "rm: also an image that VMs were made of.", opts_set_flag,
 	  offsetof(struct image_args, force), OPT_FORCE },
 	{ "unchecked", 0, NULL, "import, pull: also a disk on which no boot loader and kernel are found.",
 	  opts_set_flag, offsetof(struct image_args, unchecked), OPT_UNCHECKED },
 	{ "quiet", 'q', NULL, "Say nothing but errors.", opts_set_flag, offsetof(struct image_args, quiet),
 	  OPT_QUIET },
+	{ "json", 0, NULL, "ls: a JSON array.", opts_set_flag, offsetof(struct image_args, json), OPT_JSON },
 	{ 0 },
 };
 
@@ -61,8 +64,8 @@ bool image_parse(const struct command *self, int argc, char **argv, struct image
 		return false;
 	}
 	if (found.operand_count - 1 < verbs[i].fewest || found.operand_count - 1 > verbs[i].most) {
-		command_fail(CLI_USAGE, "it is 'hospes image %s %s' (see 'hospes help image')", verbs[i].name,
-			     verbs[i].operands);
+		command_fail(CLI_USAGE, "it is 'hospes image %s%s%s' (see 'hospes help image')", verbs[i].name,
+			     *verbs[i].operands ? " " : "", verbs[i].operands);
 		return false;
 	}
 	for (const struct opt *o = image_opts; o->name; o++)
@@ -103,6 +106,7 @@ static const char *const image_text[] = {
 	"pull URL NAME --sha256 HEX, pull NAME [NAME]: downloads a disk over http, https or from a file: URL, "
 	"goes on where an earlier download stopped, and imports it. Without a URL, the catalogue says where "
 	"the image is; the second NAME is what it is called here.",
+	"ls: lists the images. rm NAME: removes the name, and the disk if that was its last one.",
 	"verify NAME: reads the image's disk and checks that it still has its SHA-256.",
 	NULL
 };
@@ -117,7 +121,7 @@ static const struct command_note image_examples[] = {
 
 const struct command command_image = {
 	.name = "image",
-	.summary = "bring images in and out",
+	.summary = "bring images in and out, list and remove them",
 	.operands = "VERB ARGUMENT...",
 	.about = image_text,
 	.opts = image_opts,

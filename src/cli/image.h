@@ -14,7 +14,7 @@
 
 struct image_args {
 	const char *arch, *sha256;
-	bool force, unchecked, quiet;
+	bool force, unchecked, quiet, json;
 	const char *verb;
 	const char *first, *second;	/* its operands, or NULL */
 };
@@ -29,6 +29,8 @@ bool image_parse(const struct command *self, int argc, char **argv, struct image
 int image_import(const struct image_args *a);
 int image_export(const struct image_args *a);
 int image_pull(const struct image_args *a);
+int image_ls(const struct image_args *a);
+int image_rm(const struct image_args *a);
 int image_verify(const struct image_args *a);
 
 #endif

@@ -36,8 +36,8 @@ static int transfer(const struct image_args *a, const struct image *img, const c
 	progress_end(&bar);
 	close(t->from);
 	if (!rc && img->digest[0] && strcmp(img->digest, t->disk_digest))
-		rc = err_set(err, -EUCLEAN, "%s is damaged: its SHA-256 is %s; remove its folder and add the "
-			     "image again", img->disk, t->disk_digest);
+		rc = err_set(err, -EUCLEAN, "%s is damaged: its SHA-256 is %s; 'hospes image rm' its "
+			     "names, and add it again", img->disk, t->disk_digest);
 	return rc;
 }
 

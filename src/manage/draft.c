@@ -337,3 +337,78 @@ int image_add(struct image_draft *d, const struct store *s, const char *name, co
 	image_abandon(d);
 	return rc;
 }
+
+/* ---- out of the store ---------------------------------------------------------------------------- */
+
+static int refuse_user(void *opaque, const struct store_vm *vm, struct err *err)
+{
+	const char *name = opaque;
+
+	return strcmp(vm->image, name) ? 0
+		: err_set(err, -EBUSY, "VM '%s' was made of image '%s'; remove the VM first, or the image "
+			  "alone with --force", vm->name, name);
+}
+
+/* An empty `making`: the disk goes with its last name. */
+static int mark_disk(const struct store *s, const char *digest, struct err *err)
+{
+	char path[STORE_PATH_MAX];
+	int fd, rc = store_path(s, path, sizeof(path), err, "images/" DISK_PREFIX "%s/making", digest);
+
+	if (rc)
+		return rc;
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : err_sys(err, -errno, "%s cannot be made", path);
+	close(fd);
+	return 0;
+}
+
+static int forget_name(const struct store *s, const char *name, struct err *err)
+{
+	char path[STORE_PATH_MAX], old[STORE_PATH_MAX];
+	const char *digest;
+	json_t *root;
+	int rc = store_path(s, path, sizeof(path), err, "images/%s.json", name);
+
+	if (!rc)
+		rc = store_path(s, old, sizeof(old), err, "images/%s.raw", name);
+	if (rc)
+		return rc;
+	root = json_load_file(path, 0, NULL);
+	digest = json_string_value(json_object_get(root, "digest"));
+	if (digest)
+		rc = mark_disk(s, digest + strcspn(digest, ":") + 1, err);
+	json_decref(root);
+	if (rc)
+		return rc;
+	if (unlink(path))
+		return errno == ENOENT ? err_set(err, -ENOENT, "there is no image '%s'", name)
+			: err_sys(err, -errno, "%s cannot be removed", path);
+	if (unlink(old) && errno != ENOENT)
+		return err_sys(err, -errno, "%s cannot be removed", old);
+	return 0;
+}
+
+int image_remove(struct store *s, const char *name, bool force, struct err *err)
+{
+	char path[STORE_PATH_MAX];
+	int lock, rc;
+
+	if (!vmconfig_name_ok(name))
+		return err_set(err, -EINVAL, "'%.80s' cannot name an image", name);
+	rc = store_path(s, path, sizeof(path), err, "images/%s.json", name);
+	if (!rc && access(path, F_OK))
+		rc = err_set(err, -ENOENT, "there is no image '%s'; 'hospes image ls' lists them", name);
+	if (!rc && !force)
+		rc = store_list_vms(s, refuse_user, (void *)name, err);
+	if (rc)
+		return rc;
+	lock = lock_drafts(s, F_WRLCK, true, err);
+	if (lock < 0)
+		return lock;
+	rc = forget_name(s, name, err);
+	close(lock);
+	image_sweep(s);
+	return rc;
+}

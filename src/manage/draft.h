@@ -53,6 +53,12 @@ void image_abandon(struct image_draft *d);
 int image_add(struct image_draft *d, const struct store *s, const char *name, const char *digest,
 	      const struct image_about *about, bool replace, struct err *err);
 
+/*
+ * Takes the name away, and the disk with its last name. -EBUSY names a VM that was made of the image,
+ * unless force; -ENOENT: there is no such image. VMs have their own copies: none breaks.
+ */
+int image_remove(struct store *s, const char *name, bool force, struct err *err);
+
 /* -EEXIST with the remedy when the name is taken, -EINVAL when it cannot be one. */
 int image_name_free(const struct store *s, const char *name, struct err *err);
 

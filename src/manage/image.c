@@ -95,8 +95,8 @@ static int check_record(const struct image *img, const struct store *s, const st
 	json_decref(meta);
 	if (size != st->st_size ||
 	    mtime != (json_int_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec)
-		return err_set(err, -EUCLEAN, "%s was changed since it was added; remove its folder and add "
-			       "the image again", img->disk);
+		return err_set(err, -EUCLEAN, "%s was changed since it was added; 'hospes image rm' its "
+			       "names, and add it again", img->disk);
 	return 0;
 }
 
