@@ -226,10 +226,27 @@ static int sync_folder(const char *path, struct err *err)
 	return rc;
 }
 
+/* With the store's lock shared: a repair sees the VM either half made and held, or ready and kept. */
+static int make_ready(struct store *s, const char *id, bool keep, struct err *err)
+{
+	char path[STORE_PATH_MAX];
+	int changed = 0, rc;
+
+	rc = db_run(&s->db, &changed, err, "UPDATE vms SET state = 'ready' WHERE id = ? AND "
+		    "state = 'making'", "s", id);
+	if (!rc && !changed)
+		return err_set(err, -ENOENT, "the VM was removed while it was made");
+	if (!rc && keep)
+		rc = store_path(s, path, sizeof(path), err, "vms/%s/making", id);
+	if (!rc && keep && unlink(path))
+		rc = err_sys(err, -errno, "%s cannot be removed", path);
+	return rc;
+}
+
 int store_commit_vm(struct store *s, const char *id, bool keep, struct err *err)
 {
 	char path[STORE_PATH_MAX];
-	int changed = 0, rc = store_path(s, path, sizeof(path), err, "vms/%s", id);
+	int lock, rc = store_path(s, path, sizeof(path), err, "vms/%s", id);
 
 	if (!rc)
 		rc = sync_folder(path, err);
@@ -237,15 +254,13 @@ int store_commit_vm(struct store *s, const char *id, bool keep, struct err *err)
 		rc = store_path(s, path, sizeof(path), err, "vms");
 	if (!rc)
 		rc = sync_folder(path, err);
-	if (!rc)
-		rc = db_run(&s->db, &changed, err, "UPDATE vms SET state = 'ready' WHERE id = ? AND "
-			    "state = 'making'", "s", id);
-	if (!rc && !changed)
-		return err_set(err, -ENOENT, "the VM was removed while it was made");
-	if (!rc && keep)
-		rc = store_path(s, path, sizeof(path), err, "vms/%s/making", id);
-	if (!rc && keep && unlink(path))
-		rc = err_sys(err, -errno, "%s cannot be removed", path);
+	if (rc)
+		return rc;
+	lock = store_lock(s, F_RDLCK, err);
+	if (lock < 0)
+		return lock;
+	rc = make_ready(s, id, keep, err);
+	close(lock);
 	return rc;
 }
 
