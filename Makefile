@@ -62,6 +62,7 @@ bench:
 	@tools/setup build test
 	@$(MAKE) --no-print-directory all
 	@bench/run $(BUILD)
+	@bench/store --build $(BUILD)
 
 cover:
 	@tools/setup build test

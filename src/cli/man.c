@@ -2,6 +2,7 @@
 #include "cli/help.h"
 
 #include <ctype.h>
+#include <string.h>
 
 /* Text as man(7) wants it: nothing in it is taken for a request or an escape. */
 static void text(FILE *out, const char *s)
@@ -123,8 +124,10 @@ void man_overview(FILE *out)
 	notes(out, "ENVIRONMENT", help_environment);
 	notes(out, "FILES", help_files);
 	heading(out, "SEE ALSO");
-	fputs(".BR hospes\\-run (1),\n.BR hospes\\-doctor (1),\n.BR hospes\\-vm (8),\n"
-	      ".BR hospes\\-net (8)\n", out);
+	for (const struct command *const *c = command_all(); *c; c++)
+		if (strcmp((*c)->name, "help") && strcmp((*c)->name, "version"))
+			fprintf(out, ".BR hospes\\-%s (1),\n", (*c)->name);
+	fputs(".BR hospes\\-vm (8),\n.BR hospes\\-net (8)\n", out);
 }
 
 void man_command(FILE *out, const struct command *c)

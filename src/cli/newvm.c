@@ -67,6 +67,16 @@ int newvm_set_cpus(void *field, const char *text, struct err *err)
 	return 0;
 }
 
+int newvm_check_memory(uint64_t bytes, struct err *err)
+{
+	uint64_t host = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+
+	if (bytes > host)
+		return err_set(err, -EINVAL, "--memory: %llu MiB is more than this host has (%llu MiB)",
+			       (unsigned long long)(bytes / MIB), (unsigned long long)(host / MIB));
+	return 0;
+}
+
 /* ---- small things ------------------------------------------------------------------------- */
 
 static int set(char **field, const char *text, struct err *err)
@@ -163,7 +173,6 @@ static int set_identity(struct vmconfig *c, struct err *err)
 static int set_machine(struct vmconfig *c, const struct run_args *args, struct err *err)
 {
 	const char *arch = find_arch(args->arch ? args->arch : "riscv64");
-	uint64_t host = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
 	int rc;
 
 	if (!arch)
@@ -171,10 +180,9 @@ static int set_machine(struct vmconfig *c, const struct run_args *args, struct e
 			       "riscv64 is", args->arch);
 	c->cpus = args->cpus ? args->cpus : sysconf(_SC_NPROCESSORS_ONLN) >= 2 ? 2 : 1;
 	c->memory = args->memory ? args->memory : GIB;
-	if (c->memory > host)
-		return err_set(err, -EINVAL, "--memory: %llu MiB is more than this host has (%llu MiB)",
-			       (unsigned long long)(c->memory / MIB), (unsigned long long)(host / MIB));
-	rc = set(&c->machine, "virt-1", err);
+	rc = newvm_check_memory(c->memory, err);
+	if (!rc)
+		rc = set(&c->machine, "virt-1", err);
 	if (!rc)
 		rc = set(&c->arch, arch, err);
 	if (!rc)

@@ -39,6 +39,9 @@ int newvm_set_name(void *field, const char *text, struct err *err);
 int newvm_set_memory(void *field, const char *text, struct err *err);
 int newvm_set_cpus(void *field, const char *text, struct err *err);
 
+/* -EINVAL when the host has less memory than that. */
+int newvm_check_memory(uint64_t bytes, struct err *err);
+
 /* "[ADDRESS:]HOST:GUEST[/tcp|/udp]", ports 1 to 65535, ADDRESS an IPv4 address of this host. */
 bool newvm_forward_ok(const char *text);
 
