@@ -23,6 +23,13 @@ static int db_error(const struct db *db, int code, struct err *err)
 			       "the one that hangs", db->path, DB_WAIT_S);
 	case SQLITE_FULL:
 		return err_sys(err, -ENOSPC, "%s cannot be written", db->path);
+	case SQLITE_IOERR:
+		/* Of the call that failed; memory-mapped parts and locks leave none. */
+		if (sqlite3_system_errno(db->sql))
+			return err_sys(err, -sqlite3_system_errno(db->sql), "%s cannot be read or written",
+				       db->path);
+		return err_set(err, -EIO, "%s cannot be read or written: %s", db->path,
+			       sqlite3_errmsg(db->sql));
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
 		return err_set(err, -EUCLEAN, "%s is damaged or no database of hospes (%s); put a copy of "
