@@ -231,9 +231,10 @@ void control_make_raw(struct control_client *c)
 	c->raw = true;
 }
 
-void control_raw(struct control_client *c, const uint8_t *buf, size_t len)
+bool control_raw(struct control_client *c, const uint8_t *buf, size_t len)
 {
 	put(c, buf, len);
+	return !c->out;
 }
 
 /* ---- in --------------------------------------------------------------------------------------- */
@@ -294,8 +295,11 @@ static void on_client(struct loop_fd *w, unsigned events)
 {
 	struct control_client *c = container_of(w, struct control_client, fd);
 
-	if (events & LOOP_OUT)
+	if (events & LOOP_OUT) {
 		flush(c);
+		if (c->raw && !c->out && !c->dead)
+			c->control->ops->drained(c->control->opaque, c);
+	}
 	if (events & LOOP_IN && !c->dead) {
 		/* With a full buffer, it was not asked for: the client hung up. */
 		ssize_t n = c->in_len < sizeof(c->in)

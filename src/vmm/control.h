@@ -32,6 +32,8 @@ struct control_ops {
 	void (*request)(void *opaque, struct control_client *c, const char *what, json_t *args);
 	/* Bytes of a client for which control_make_raw() was called; returns how many were taken. */
 	size_t (*raw)(void *opaque, struct control_client *c, const uint8_t *buf, size_t len);
+	/* Such a client has taken all that control_raw() sent it. */
+	void (*drained)(void *opaque, struct control_client *c);
 	/* c has gone; it is freed behind this. owner: control_add() made it so, and it hung up. */
 	void (*gone)(void *opaque, struct control_client *c, bool owner);
 };
@@ -77,9 +79,12 @@ void control_subscribe(struct control_client *c);
 /* Tells all that are subscribed; event is taken. */
 void control_event(struct control *c, json_t *event);
 
-/* From here on c's bytes go to ops->raw(), and control_raw() sends some. */
+/*
+ * From here on c's bytes go to ops->raw(), and control_raw() sends some: false when c has not taken
+ * all of them yet, and ops->drained() tells when it has.
+ */
 void control_make_raw(struct control_client *c);
-void control_raw(struct control_client *c, const uint8_t *buf, size_t len);
+bool control_raw(struct control_client *c, const uint8_t *buf, size_t len);
 
 /* ops->raw() would take more now than it did. */
 void control_raw_room(struct control_client *c);

@@ -472,6 +472,13 @@ static size_t on_raw(void *opaque, struct control_client *c, const uint8_t *buf,
 	return vmagent_send(&s->agent, buf, len);
 }
 
+static void on_drained(void *opaque, struct control_client *c)
+{
+	struct supervisor *s = opaque;
+
+	vmagent_drained(&s->agent, c);
+}
+
 static void on_gone(void *opaque, struct control_client *c, bool owner)
 {
 	struct supervisor *s = opaque;
@@ -484,6 +491,7 @@ static void on_gone(void *opaque, struct control_client *c, bool owner)
 static const struct control_ops control_ops = {
 	.request = orders_request,
 	.raw = on_raw,
+	.drained = on_drained,
 	.gone = on_gone,
 };
 

@@ -29,6 +29,12 @@ static bool is_answer(struct vmagent *a, const char *buf, size_t len)
 	return false;
 }
 
+static void watch(struct vmagent *a)
+{
+	if (a->fd.fd >= 0)
+		loop_fd_set(a->loop, &a->fd, (a->held ? LOOP_HUP : LOOP_IN) | (a->full ? LOOP_OUT : 0u));
+}
+
 static void take_output(struct vmagent *a)
 {
 	char buf[CHUNK];
@@ -40,7 +46,8 @@ static void take_output(struct vmagent *a)
 	if (n <= 0) {
 		vmagent_close(a);
 	} else if (a->owner) {
-		control_raw(a->owner, (const uint8_t *)buf, (size_t)n);
+		a->held = !control_raw(a->owner, (const uint8_t *)buf, (size_t)n);
+		watch(a);
 	} else if (answered && is_answer(a, buf, (size_t)n)) {
 		a->answered = NULL;
 		answered(a->opaque);
@@ -53,7 +60,7 @@ static void on_agent(struct loop_fd *w, unsigned events)
 
 	if (events & LOOP_OUT && a->full) {
 		a->full = false;
-		loop_fd_set(a->loop, w, LOOP_IN);
+		watch(a);
 		if (a->owner)
 			control_raw_room(a->owner);
 	}
@@ -68,7 +75,7 @@ int vmagent_open(struct vmagent *a, int fd, struct err *err)
 	a->fd = (struct loop_fd){ .fd = fd, .fn = on_agent };
 	a->answered = NULL;
 	a->line_len = 0;
-	a->full = false;
+	a->full = a->held = false;
 	rc = loop_fd_set(a->loop, &a->fd, LOOP_IN);
 	if (!rc && a->owner)
 		control_raw_room(a->owner);
@@ -95,8 +102,19 @@ bool vmagent_take(struct vmagent *a, struct control_client *owner)
 
 void vmagent_release(struct vmagent *a, const struct control_client *c)
 {
-	if (a->owner == c)
+	if (a->owner == c) {
 		a->owner = NULL;
+		a->held = false;
+		watch(a);
+	}
+}
+
+void vmagent_drained(struct vmagent *a, const struct control_client *c)
+{
+	if (a->owner == c && a->held) {
+		a->held = false;
+		watch(a);
+	}
 }
 
 size_t vmagent_send(struct vmagent *a, const uint8_t *buf, size_t len)
@@ -110,7 +128,7 @@ size_t vmagent_send(struct vmagent *a, const uint8_t *buf, size_t len)
 			continue;
 		if (n < 0 && errno == EAGAIN) {
 			a->full = true;
-			loop_fd_set(a->loop, &a->fd, LOOP_IN | LOOP_OUT);
+			watch(a);
 			return sent;
 		}
 		if (n < 0)

@@ -16,6 +16,7 @@ struct vmagent {
 	void (*answered)(void *opaque);
 	void *opaque;
 	bool full;			/* the owner's bytes wait for room */
+	bool held;			/* the guest's bytes wait for the owner to take earlier ones */
 	size_t line_len;
 	char line[256];			/* the beginning of an answer */
 };
@@ -31,6 +32,9 @@ bool vmagent_take(struct vmagent *a, struct control_client *owner);
 
 /* c has it no more, if it had. */
 void vmagent_release(struct vmagent *a, const struct control_client *c);
+
+/* c, if it is the owner, has taken what it was sent. */
+void vmagent_drained(struct vmagent *a, const struct control_client *c);
 
 /* The owner's bytes; returns how many were taken. */
 size_t vmagent_send(struct vmagent *a, const uint8_t *buf, size_t len);

@@ -4,7 +4,7 @@
  *
  *	agent-client SOCKET ping|info|interfaces|get PATH|put PATH|exec COMMAND...
  *
- * get and put use standard output and input; exec hands on the input, both outputs, and the status,
+ * SOCKET is the agent's, or a running VM's folder of sockets. get and put use standard output and input; exec hands on the input, both outputs, and the status,
  * and says "cut" of an output that is.
  */
 #include <errno.h>
@@ -12,12 +12,27 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "manage/agent_exec.h"
 #include "manage/agent_file.h"
 #include "manage/agent_guest.h"
+#include "manage/control.h"
+
+/* The agent's stream from a VM's control socket. */
+static int take(const char *folder)
+{
+	static struct vmctl c;
+	struct err err;
+
+	if (vmctl_connect(&c, folder, &err) || vmctl_agent(&c, &err)) {
+		fprintf(stderr, "%s\n", err.msg);
+		exit(2);
+	}
+	return c.fd;
+}
 
 static int dial(const char *path)
 {
@@ -105,11 +120,13 @@ int main(int argc, char **argv)
 	struct err err = { "" };
 	struct agent_io io;
 	struct agent a;
+	struct stat st;
 	int ret;
 
 	if (argc < 3)
 		return 2;
-	io = agent_io_socket(dial(argv[1]));
+	io = agent_io_socket(stat(argv[1], &st) || !S_ISDIR(st.st_mode) ? dial(argv[1]) :
+			     take(argv[1]));
 	agent_init(&a, &io, "debian");
 	ret = act(&a, argv + 2, &err);
 	if (ret < 0)
