@@ -20,6 +20,9 @@ const struct command_note help_environment[] = {
 	{ "HOSPES_HOME",
 	  "The folder of the store, where images and VMs live. Without it, root has /var/lib/hospes, "
 	  "anybody else $XDG_DATA_HOME/hospes or ~/.local/share/hospes." },
+	{ "XDG_RUNTIME_DIR",
+	  "Where the sockets of running VMs lie, in a folder hospes; root has /run/hospes, and who has no such "
+	  "variable /tmp/hospes-UID." },
 	{ NULL, NULL },
 };
 
@@ -29,6 +32,8 @@ const struct command_note help_files[] = {
 	{ "store.db", "In the store: which VMs there are, their names and ids." },
 	{ "vms/ID/config.json", "In the store: a VM's whole configuration." },
 	{ "vms/ID/disk0.raw", "A VM's own copy of its image." },
+	{ "vms/ID/exit.json", "How a VM ended, the last time it did." },
+	{ "vms/ID/supervisor.log", "What the processes of a VM in the background had to say." },
 	{ "vms/ID/console.log, vms/ID/console.log.1",
 	  "What a VM wrote to its console, the latest at the end; 8 MiB at most." },
 	{ NULL, NULL },

@@ -19,6 +19,7 @@ struct console_client {
 	struct loop_fd fd;
 	uint64_t at;			/* of hub->total; less than a ring behind once looked at */
 	size_t off, len;		/* in[off..len) waits for the guest */
+	bool deaf;			/* takes no more */
 	bool silent;			/* types no more: its end was closed for writing */
 	bool gone;			/* hung up; what it typed last still waits */
 	uint8_t in[INPUT_CHUNK];
@@ -88,6 +89,8 @@ static bool give(struct console_client *c)
 	}
 	if (c->gone)
 		return true;
+	if (c->deaf)
+		c->at = h->total;
 	if (h->total - c->at > CONSOLE_RING)
 		c->at = h->total - CONSOLE_RING;
 	while (c->at < h->total) {
@@ -99,12 +102,14 @@ static bool give(struct console_client *c)
 		n = send(c->fd.fd, h->ring + from, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && errno != EAGAIN) {
-			hung_up(c);
-			return false;
-		}
-		if (n < 0)
+		if (n < 0 && errno == EAGAIN)
 			break;
+		if (n < 0) {
+			/* What it typed before it hung up still waits to be read. */
+			c->deaf = true;
+			c->at = h->total;
+			break;
+		}
 		c->at += (uint64_t)n;
 	}
 	if (h->finishing && c->at == h->total) {
@@ -184,6 +189,10 @@ static void on_client(struct loop_fd *w, unsigned events)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n < 0) {
+		drop(c);
+		return;
+	}
+	if (n == 0 && c->deaf) {
 		drop(c);
 		return;
 	}
