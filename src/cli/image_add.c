@@ -17,12 +17,15 @@ int image_arch(const struct image_args *a, const char **arch, struct err *err)
 {
 	*arch = a->arch ? a->arch : "riscv64";
 	if (!image_firmware(*arch))
-		return err_set(err, -EINVAL, "--arch %.40s: there is no firmware that boots such disks; "
-			       "riscv64 is known", *arch);
+		return err_set(err, -EINVAL,
+			       "--arch %.40s: there is no firmware that boots such disks; "
+			       "riscv64 is known",
+			       *arch);
 	return 0;
 }
 
-static int check(const struct image_args *a, const struct probe *p, const char *source, struct err *err)
+static int check(const struct image_args *a, const struct probe *p, const char *source,
+		 struct err *err)
 {
 	const char *lacking = !p->loader && !p->kernel ? "neither a boot loader's menu nor a kernel"
 		: !p->loader ? "no boot loader's menu" : "no kernel";
@@ -30,7 +33,8 @@ static int check(const struct image_args *a, const struct probe *p, const char *
 	/* What an EFI system partition starts may be anywhere. */
 	if (a->unchecked || (p->loader && p->kernel) || p->efi)
 		return 0;
-	return err_set(err, -EINVAL, "%.160s: %s was found on it (%.200s); --unchecked takes it all the same",
+	return err_set(err, -EINVAL,
+		       "%.160s: %s was found on it (%.200s); --unchecked takes it all the same",
 		       source, lacking, p->text);
 }
 
@@ -53,8 +57,10 @@ static int fill(const struct image_args *a, struct image_draft *d, int fd, bool 
 	if (close(t->to) && !rc)
 		rc = err_sys(err, -errno, "%s cannot be written", d->disk);
 	if (!rc && (t->size == 0 || t->size % 512))
-		rc = err_set(err, -EINVAL, "%s: %llu bytes are no disk image: a disk has whole sectors of 512 "
-			     "bytes", source, (unsigned long long)t->size);
+		rc = err_set(err, -EINVAL,
+			     "%s: %llu bytes are no disk image: a disk has whole sectors of 512 "
+			     "bytes",
+			     source, (unsigned long long)t->size);
 	if (!rc)
 		rc = probe_disk(p, d->disk, err);
 	/* That cannot be told: for --unchecked that is as good as nothing found. */

@@ -10,8 +10,9 @@
 #define IMAGE_MAX (UINT64_C(1) << 40)
 
 /*
- * The disk in the open file fd (compressed: with zstd), which people know as source, becomes the image
- * `name` after its content was looked at. Says on standard output what was found unless a->quiet.
+ * The disk in the open file fd (compressed: with zstd), which people know as source, becomes the
+ * image `name` after its content was looked at. Says on standard output what was found unless
+ * a->quiet.
  */
 int image_add_file(const struct image_args *a, const struct store *s, int fd, bool compressed,
 		   const char *source, const char *name, const char *arch, struct err *err);

@@ -15,8 +15,8 @@
 #include "manage/transfer.h"
 
 /*
- * The image into the open file `to`. What was read must have the image's digest: a disk that rots is
- * not handed on.
+ * The image into the open file `to`. What was read must have the image's digest: a disk that rots
+ * is not handed on.
  */
 static int transfer(const struct image_args *a, const struct image *img, const char *doing,
 		    struct transfer *t, struct err *err)
@@ -36,8 +36,10 @@ static int transfer(const struct image_args *a, const struct image *img, const c
 	progress_end(&bar);
 	close(t->from);
 	if (!rc && img->digest[0] && strcmp(img->digest, t->disk_digest))
-		rc = err_set(err, -EUCLEAN, "%s is damaged: its SHA-256 is %s; 'hospes image rm' its "
-			     "names, and add it again", img->disk, t->disk_digest);
+		rc = err_set(err, -EUCLEAN,
+			     "%s is damaged: its SHA-256 is %s; 'hospes image rm' its "
+			     "names, and add it again",
+			     img->disk, t->disk_digest);
 	return rc;
 }
 
@@ -58,8 +60,9 @@ static int export_to(const struct image_args *a, const struct image *img, struct
 		rc = err_sys(err, -errno, "%s cannot be written", a->second);
 	if (!rc && renameat2(AT_FDCWD, temp, AT_FDCWD, a->second, a->force ? 0 : RENAME_NOREPLACE))
 		rc = errno == EEXIST
-			? err_set(err, -EEXIST, "%s is there already; --force replaces it", a->second)
-			: err_sys(err, -errno, "%s cannot be made", a->second);
+			     ? err_set(err, -EEXIST, "%s is there already; --force replaces it",
+				       a->second)
+			     : err_sys(err, -errno, "%s cannot be made", a->second);
 	if (rc)
 		unlink(temp);
 	close(t.to);
@@ -96,7 +99,8 @@ int image_verify(const struct image_args *a)
 	if (!rc)
 		rc = image_find(&img, &store, a->first, &err);
 	if (!rc && !img.digest[0])
-		rc = err_set(&err, -ENODATA, "image '%s' has no digest to compare with: it is of an older form",
+		rc = err_set(&err, -ENODATA,
+			     "image '%s' has no digest to compare with: it is of an older form",
 			     a->first);
 	if (!rc)
 		rc = transfer(a, &img, "reading", &t, &err);

@@ -21,7 +21,8 @@ static int open_file(const char *path, struct err *err)
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
 		return fd;
 	close(fd);
-	return err_set(err, -EINVAL, "%s is no file: give a raw disk, or one compressed with zstd", path);
+	return err_set(err, -EINVAL, "%s is no file: give a raw disk, or one compressed with zstd",
+		       path);
 }
 
 int image_import(const struct image_args *a)
@@ -39,8 +40,8 @@ int image_import(const struct image_args *a)
 	if (!rc)
 		rc = fd = open_file(a->first, &err);
 	if (rc >= 0)
-		rc = image_add_file(a, &store, fd, transfer_is_compressed(a->first), a->first, a->second, arch,
-				    &err);
+		rc = image_add_file(a, &store, fd, transfer_is_compressed(a->first), a->first,
+				    a->second, arch, &err);
 	if (fd >= 0)
 		close(fd);
 	store_close(&store);

@@ -72,8 +72,11 @@ static void print(const json_t *list)
 		if (problem)
 			printf("%s\n", problem);
 		else
-			printf("%-10s %6llu MiB  %.*s\n", json_string_value(json_object_get(image, "arch")),
-			       (unsigned long long)json_integer_value(json_object_get(image, "size")) / MIB,
+			printf("%-10s %6llu MiB  %.*s\n",
+			       json_string_value(json_object_get(image, "arch")),
+			       (unsigned long long)json_integer_value(
+				       json_object_get(image, "size")) /
+				       MIB,
 			       SHOWN_DIGITS, digest ? digest + strlen("sha256:") : "-");
 	}
 }

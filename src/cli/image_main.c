@@ -39,6 +39,7 @@ int main(int argc, char **argv)
 	signal(SIGXFSZ, SIG_IGN);
 	status = dispatch(argc, argv);
 	if ((fflush(stdout) || ferror(stdout)) && status == CLI_OK)
-		return command_fail(CLI_FAILED, "standard output cannot be written: %s", strerror(errno));
+		return command_fail(CLI_FAILED, "standard output cannot be written: %s",
+				    strerror(errno));
 	return status;
 }

@@ -15,7 +15,8 @@
 #include "manage/transfer.h"
 
 /* What to download, from where, and what to call it. */
-static int choose(const struct image_args *a, struct catalogue_entry *e, const char **name, struct err *err)
+static int choose(const struct image_args *a, struct catalogue_entry *e, const char **name,
+		  struct err *err)
 {
 	const char *arch;
 	int rc = image_arch(a, &arch, err);
@@ -25,16 +26,21 @@ static int choose(const struct image_args *a, struct catalogue_entry *e, const c
 	*name = a->second ? a->second : a->first;
 	if (!strstr(a->first, "://")) {
 		if (a->sha256 || a->arch)
-			return err_set(err, -EINVAL, "--%s goes with a URL: a catalogue has its own",
+			return err_set(err, -EINVAL,
+				       "--%s goes with a URL: a catalogue has its own",
 				       a->sha256 ? "sha256" : "arch");
 		return catalogue_find(e, a->first, HOSPES_CATALOGUE, err);
 	}
 	if (!a->second)
-		return err_set(err, -EINVAL, "the image needs a name: hospes image pull URL NAME --sha256 HEX");
+		return err_set(err, -EINVAL,
+			       "the image needs a name: hospes image pull URL NAME --sha256 HEX");
 	if (!a->sha256)
-		return err_set(err, -EINVAL, "a URL needs --sha256 HEX: the sum of the file, from where you trust it");
+		return err_set(
+			err, -EINVAL,
+			"a URL needs --sha256 HEX: the sum of the file, from where you trust it");
 	if (!digest_parse(a->sha256, e->sha256))
-		return err_set(err, -EINVAL, "--sha256 %.80s: a SHA-256 has 64 hexadecimal digits", a->sha256);
+		return err_set(err, -EINVAL, "--sha256 %.80s: a SHA-256 has 64 hexadecimal digits",
+			       a->sha256);
 	if (snprintf(e->url, sizeof(e->url), "%s", a->first) >= (int)sizeof(e->url))
 		return err_set(err, -EINVAL, "the URL is too long");
 	snprintf(e->arch, sizeof(e->arch), "%s", arch);
@@ -42,7 +48,8 @@ static int choose(const struct image_args *a, struct catalogue_entry *e, const c
 	return 0;
 }
 
-/* The file the download goes to, named by what it will be, locked: two at once would mix. -errno or fd. */
+/* The file the download goes to, named by what it will be, locked: two at once would mix. -errno or
+ * fd. */
 static int open_partial(const struct store *s, const char *sha256, char path[STORE_PATH_MAX],
 			struct err *err)
 {
@@ -59,7 +66,8 @@ static int open_partial(const struct store *s, const char *sha256, char path[STO
 	if (fcntl(fd, F_OFD_SETLK, &lock) || fstat(fd, &here) || stat(path, &there) ||
 	    here.st_ino != there.st_ino) {
 		close(fd);
-		return err_set(err, -EBUSY, "that file is being downloaded by another command; wait for it");
+		return err_set(err, -EBUSY,
+			       "that file is being downloaded by another command; wait for it");
 	}
 	return fd;
 }
@@ -80,7 +88,8 @@ static int pull(const struct image_args *a, const struct store *s, const struct 
 	rc = pull_file(&p, fd, err);
 	progress_end(&bar);
 	if (!rc)
-		rc = image_add_file(a, s, fd, transfer_is_compressed(e->url), e->url, name, e->arch, err);
+		rc = image_add_file(a, s, fd, transfer_is_compressed(e->url), e->url, name, e->arch,
+				    err);
 	/* What is there already shortens the next attempt; nothing is not worth a file. */
 	if (!rc || (fstat(fd, &st) == 0 && st.st_size == 0))
 		unlink(path);

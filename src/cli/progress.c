@@ -17,7 +17,8 @@ static double seconds(void)
 
 void progress_begin(struct progress *p, const char *doing, const char *what, bool quiet)
 {
-	*p = (struct progress){ doing, what, .began = seconds(), .off = quiet || !isatty(STDERR_FILENO) };
+	*p = (struct progress){doing, what, .began = seconds(),
+			       .off = quiet || !isatty(STDERR_FILENO)};
 }
 
 void progress_show(void *opaque, uint64_t done, uint64_t all)
@@ -38,7 +39,8 @@ void progress_show(void *opaque, uint64_t done, uint64_t all)
 		fprintf(stderr, "\r%s %s [%.*s%*s] %3d%%", p->doing, p->what, full,
 			"################################", BAR - full, "", (int)(part * 100));
 	else
-		fprintf(stderr, "\r%s %s: %llu MiB", p->doing, p->what, (unsigned long long)(done / MIB));
+		fprintf(stderr, "\r%s %s: %llu MiB", p->doing, p->what,
+			(unsigned long long)(done / MIB));
 }
 
 void progress_end(struct progress *p)

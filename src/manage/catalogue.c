@@ -40,16 +40,22 @@ static int look(struct catalogue_entry *e, const char *name, const char *path, s
 		return bad.line < 1 ? err_set(err, -EBADMSG, "%s", bad.text)
 			: err_set(err, -EBADMSG, "%s: line %d: %s", path, bad.line, bad.text);
 	entry = json_object_get(root, name);
-	rc = !entry ? 0 : fill(e, entry) ? 1
-		: err_set(err, -EBADMSG, "%s: '%.80s' needs a \"url\", a \"sha256\" of 64 digits, an \"arch\" and "
-			  "a \"size\" in bytes", path, name);
+	rc = !entry	      ? 0
+	     : fill(e, entry) ? 1
+			      : err_set(err, -EBADMSG,
+					"%s: '%.80s' needs a \"url\", a \"sha256\" of 64 digits, "
+					"an \"arch\" and "
+					"a \"size\" in bytes",
+					path, name);
 	if (!json_is_object(root))
-		rc = err_set(err, -EBADMSG, "%s: a catalogue is an object {\"NAME\": {\"url\": ...}}", path);
+		rc = err_set(err, -EBADMSG,
+			     "%s: a catalogue is an object {\"NAME\": {\"url\": ...}}", path);
 	json_decref(root);
 	return rc;
 }
 
-int catalogue_find(struct catalogue_entry *e, const char *name, const char *installed, struct err *err)
+int catalogue_find(struct catalogue_entry *e, const char *name, const char *installed,
+		   struct err *err)
 {
 	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
 	char own[PATH_MAX] = "";
@@ -64,7 +70,9 @@ int catalogue_find(struct catalogue_entry *e, const char *name, const char *inst
 	if (!rc)
 		rc = look(e, name, installed, err);
 	if (!rc)
-		return err_set(err, -ENOENT, "no catalogue has an image '%.80s'; give a URL with --sha256, or "
-			       "add it to %s", name, own[0] ? own : installed);
+		return err_set(err, -ENOENT,
+			       "no catalogue has an image '%.80s'; give a URL with --sha256, or "
+			       "add it to %s",
+			       name, own[0] ? own : installed);
 	return rc < 0 ? rc : 0;
 }

@@ -21,10 +21,12 @@ void digest_fini(struct digest *d);
 /* -EIO: the library failed. */
 int digest_add(struct digest *d, const void *data, size_t len);
 
-/* The digest of all that was added, as lower-case hexadecimal digits; nothing can be added after it. */
+/* The digest of all that was added, as lower-case hexadecimal digits; nothing can be added after
+ * it. */
 int digest_end(struct digest *d, char hex[DIGEST_HEX + 1]);
 
-/* Copies a digest given by a person ("sha256:" before it and upper case are fine) into hex; false: it is none. */
+/* Copies a digest given by a person ("sha256:" before it and upper case are fine) into hex; false:
+ * it is none. */
 bool digest_parse(const char *text, char hex[DIGEST_HEX + 1]);
 
 #endif

@@ -20,7 +20,7 @@
 
 enum { KEEP_DOWNLOADS_S = 7 * 24 * 3600 };
 
-/* ---- locks --------------------------------------------------------------------------------------- */
+/* ---- locks ----------------------------------------------------------------------------------- */
 
 static int lock_file(const char *path, int flags, short type, bool wait)
 {
@@ -50,7 +50,7 @@ static int lock_drafts(const struct store *s, short type, bool wait, struct err 
 	return rc < 0 ? err_sys(err, rc, "%s cannot be locked", path) : rc;
 }
 
-/* ---- what was left ------------------------------------------------------------------------------- */
+/* ---- what was left --------------------------------------------------------------------------- */
 
 static void sweep_draft(const char *folder)
 {
@@ -147,7 +147,7 @@ void image_sweep(const struct store *s)
 	close(lock);
 }
 
-/* ---- drafts -------------------------------------------------------------------------------------- */
+/* ---- drafts ---------------------------------------------------------------------------------- */
 
 static int begin_locked(struct image_draft *d, struct err *err)
 {
@@ -193,7 +193,7 @@ void image_abandon(struct image_draft *d)
 	d->folder[0] = '\0';
 }
 
-/* ---- into the store ------------------------------------------------------------------------------ */
+/* ---- into the store -------------------------------------------------------------------------- */
 
 int image_name_free(const struct store *s, const char *name, struct err *err)
 {
@@ -201,12 +201,17 @@ int image_name_free(const struct store *s, const char *name, struct err *err)
 	int rc;
 
 	if (!vmconfig_name_ok(name))
-		return err_set(err, -EINVAL, "'%.80s' cannot name an image: a name has 1 to 63 letters, "
-			       "digits, dots, dashes and underscores and begins with a letter or digit", name);
+		return err_set(
+			err, -EINVAL,
+			"'%.80s' cannot name an image: a name has 1 to 63 letters, "
+			"digits, dots, dashes and underscores and begins with a letter or digit",
+			name);
 	rc = store_path(s, path, sizeof(path), err, "images/%s.json", name);
 	if (!rc && access(path, F_OK) == 0)
-		rc = err_set(err, -EEXIST, "there is an image '%s' already; choose another name, or replace "
-			     "it with --force", name);
+		rc = err_set(err, -EEXIST,
+			     "there is an image '%s' already; choose another name, or replace "
+			     "it with --force",
+			     name);
 	return rc;
 }
 
@@ -236,8 +241,8 @@ static int write_json(json_t *root, const char *path, struct err *err)
 	return rc ? err_sys(err, rc, "%s cannot be written", path) : 0;
 }
 
-static int write_meta(const struct image_draft *d, const char *digest, const struct image_about *about,
-		      struct err *err)
+static int write_meta(const struct image_draft *d, const char *digest,
+		      const struct image_about *about, struct err *err)
 {
 	char path[DRAFT_PATH_MAX];
 	struct timespec now;
@@ -247,25 +252,26 @@ static int write_meta(const struct image_draft *d, const char *digest, const str
 		return err_sys(err, -errno, "%s", d->disk);
 	clock_gettime(CLOCK_REALTIME, &now);
 	snprintf(path, sizeof(path), "%s/meta.json", d->folder);
-	return write_json(json_pack("{s:s+, s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:I}",
-				    "digest", "sha256:", digest, "size", (json_int_t)st.st_size,
-				    "mtime_ns", (json_int_t)st.st_mtim.tv_sec * 1000000000 +
-				    st.st_mtim.tv_nsec, "arch", about->arch, "format", "raw", "boot",
-				    "firmware", "source", about->source, "found", about->found,
-				    "created_ns", (json_int_t)now.tv_sec * 1000000000 + now.tv_nsec),
+	return write_json(json_pack("{s:s+, s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:I}", "digest",
+				    "sha256:", digest, "size", (json_int_t)st.st_size, "mtime_ns",
+				    (json_int_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
+				    "arch", about->arch, "format", "raw", "boot", "firmware",
+				    "source", about->source, "found", about->found, "created_ns",
+				    (json_int_t)now.tv_sec * 1000000000 + now.tv_nsec),
 			  path, err);
 }
 
 /*
- * Gives the draft's folder the name of its digest, or finds that the store has it. Its `making` stays,
- * locked, until a name refers to the disk.
+ * Gives the draft's folder the name of its digest, or finds that the store has it. Its `making`
+ * stays, locked, until a name refers to the disk.
  */
 static int add_disk(struct image_draft *d, const char *path, struct err *err)
 {
 	if (renameat2(AT_FDCWD, d->folder, AT_FDCWD, path, RENAME_NOREPLACE)) {
 		if (errno == EEXIST)
 			return 0;
-		return err_sys(err, -errno, "%s cannot be put into the store as %s", d->folder, path);
+		return err_sys(err, -errno, "%s cannot be put into the store as %s", d->folder,
+			       path);
 	}
 	snprintf(d->folder, sizeof(d->folder), "%s", path);
 	return 0;
@@ -288,8 +294,9 @@ static int add_name(const struct store *s, const char *name, const char *digest,
 	if (rc)
 		return rc;
 	snprintf(temp, sizeof(temp), "%s/name.json", d.folder);
-	rc = write_json(json_pack("{s:s, s:s, s:s, s:s, s:s+}", "name", name, "arch", about->arch, "format",
-				  "raw", "boot", "firmware", "digest", "sha256:", digest), temp, err);
+	rc = write_json(json_pack("{s:s, s:s, s:s, s:s, s:s+}", "name", name, "arch", about->arch,
+				  "format", "raw", "boot", "firmware", "digest", "sha256:", digest),
+			temp, err);
 	if (!rc && renameat2(AT_FDCWD, temp, AT_FDCWD, path, replace ? 0 : RENAME_NOREPLACE))
 		rc = errno == EEXIST ? image_name_free(s, name, err)
 			: err_sys(err, -errno, "%s cannot be written", path);
@@ -338,22 +345,26 @@ int image_add(struct image_draft *d, const struct store *s, const char *name, co
 	return rc;
 }
 
-/* ---- out of the store ---------------------------------------------------------------------------- */
+/* ---- out of the store ------------------------------------------------------------------------ */
 
 static int refuse_user(void *opaque, const struct store_vm *vm, struct err *err)
 {
 	const char *name = opaque;
 
 	return strcmp(vm->image, name) ? 0
-		: err_set(err, -EBUSY, "VM '%s' was made of image '%s'; remove the VM first, or the image "
-			  "alone with --force", vm->name, name);
+				       : err_set(err, -EBUSY,
+						 "VM '%s' was made of image '%s'; remove the VM "
+						 "first, or the image "
+						 "alone with --force",
+						 vm->name, name);
 }
 
 /* An empty `making`: the disk goes with its last name. */
 static int mark_disk(const struct store *s, const char *digest, struct err *err)
 {
 	char path[STORE_PATH_MAX];
-	int fd, rc = store_path(s, path, sizeof(path), err, "images/" DISK_PREFIX "%s/making", digest);
+	int fd, rc = store_path(s, path, sizeof(path), err, "images/" DISK_PREFIX "%s/making",
+				digest);
 
 	if (rc)
 		return rc;
@@ -399,7 +410,8 @@ int image_remove(struct store *s, const char *name, bool force, struct err *err)
 		return err_set(err, -EINVAL, "'%.80s' cannot name an image", name);
 	rc = store_path(s, path, sizeof(path), err, "images/%s.json", name);
 	if (!rc && access(path, F_OK))
-		rc = err_set(err, -ENOENT, "there is no image '%s'; 'hospes image ls' lists them", name);
+		rc = err_set(err, -ENOENT, "there is no image '%s'; 'hospes image ls' lists them",
+			     name);
 	if (!rc && !force)
 		rc = store_list_vms(s, refuse_user, (void *)name, err);
 	if (rc)

@@ -66,8 +66,10 @@ static int read_description(struct image *img, const char *path, struct err *err
 	digest = json_string_value(json_object_get(root, "digest"));
 	if (!arch || !format || !boot || strcmp(format, "raw") || strcmp(boot, "firmware") ||
 	    !image_firmware(arch))
-		rc = err_set(err, -EINVAL, "%s: 'arch', 'format' or 'boot' is missing or not known to this "
-			     "version; build the image again", path);
+		rc = err_set(err, -EINVAL,
+			     "%s: 'arch', 'format' or 'boot' is missing or not known to this "
+			     "version; build the image again",
+			     path);
 	else if (digest && !take_digest(img, digest))
 		rc = err_set(err, -EINVAL, "%s: 'digest' is none; add the image again", path);
 	else
@@ -95,8 +97,10 @@ static int check_record(const struct image *img, const struct store *s, const st
 	json_decref(meta);
 	if (size != st->st_size ||
 	    mtime != (json_int_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec)
-		return err_set(err, -EUCLEAN, "%s was changed since it was added; 'hospes image rm' its "
-			       "names, and add it again", img->disk);
+		return err_set(err, -EUCLEAN,
+			       "%s was changed since it was added; 'hospes image rm' its "
+			       "names, and add it again",
+			       img->disk);
 	return 0;
 }
 
@@ -120,11 +124,13 @@ int image_find(struct image *img, const struct store *s, const char *name, struc
 	if (rc)
 		return rc;
 	if (access(path, F_OK) || stat(img->disk, &st))
-		return err_set(err, -ENOENT, "there is no image '%s' in %s/images; the image 'debian' is "
-			       "built by tools/build-image", name, s->home);
+		return err_set(err, -ENOENT,
+			       "there is no image '%s' in %s/images; the image 'debian' is "
+			       "built by tools/build-image",
+			       name, s->home);
 	if (st.st_size == 0 || st.st_size % 512)
-		return err_set(err, -EINVAL, "%s: %lld bytes are no disk image; build it again", img->disk,
-			       (long long)st.st_size);
+		return err_set(err, -EINVAL, "%s: %lld bytes are no disk image; build it again",
+			       img->disk, (long long)st.st_size);
 	img->size = (uint64_t)st.st_size;
 	return img->digest[0] ? check_record(img, s, &st, err) : 0;
 }
@@ -163,7 +169,8 @@ static ssize_t copy_some(struct copy *c, off_t off, size_t len)
 	if (!c->buf) {
 		n = copy_file_range(c->from, &in, c->to, &out, len, 0);
 		/* Between file systems, and with some, it does not work. */
-		if (n < 0 && (errno == EXDEV || errno == EOPNOTSUPP || errno == EINVAL || errno == ENOSYS))
+		if (n < 0 &&
+		    (errno == EXDEV || errno == EOPNOTSUPP || errno == EINVAL || errno == ENOSYS))
 			c->buf = malloc(COPY_BUF);
 	}
 	return c->buf ? copy_through(c, off, len) : n;

@@ -19,14 +19,14 @@ struct image {
 };
 
 /*
- * Looks name up. -ENOENT with the remedy; a broken description is named. A disk whose size or time of
- * change is not what was recorded when it was added is refused (-EUCLEAN).
+ * Looks name up. -ENOENT with the remedy; a broken description is named. A disk whose size or time
+ * of change is not what was recorded when it was added is refused (-EUCLEAN).
  */
 int image_find(struct image *img, const struct store *s, const char *name, struct err *err);
 
 /*
- * A new disk file at path with the image's content: by reference where the file system can, else copied
- * without its holes. progress (may be NULL) hears of bytes done and in all.
+ * A new disk file at path with the image's content: by reference where the file system can, else
+ * copied without its holes. progress (may be NULL) hears of bytes done and in all.
  */
 int image_copy(const struct image *img, const char *path,
 	       void (*progress)(void *opaque, uint64_t done, uint64_t all), void *opaque,

@@ -61,13 +61,14 @@ static bool read_at(const struct look *l, uint64_t at, void *buf, size_t len)
 	return range_within(at, len, l->size) && pread(l->fd, buf, len, (off_t)at) == (ssize_t)len;
 }
 
-/* ---- ext2, ext3, ext4 ---------------------------------------------------------------------------- */
+/* ---- ext2, ext3, ext4 ------------------------------------------------------------------------ */
 
 struct kernel_search {
 	char name[64];
 };
 
-static int look_at_name(struct ext2_dir_entry *e, int offset, int block_size, char *buf, void *opaque)
+static int look_at_name(struct ext2_dir_entry *e, int offset, int block_size, char *buf,
+			void *opaque)
 {
 	static const char *const prefixes[] = { "vmlinuz", "vmlinux", "Image", "bzImage" };
 	struct kernel_search *k = opaque;
@@ -92,8 +93,9 @@ static bool has_file(ext2_filsys fs, const char *path, ext2_ino_t *ino)
 
 static void look_into(struct look *l, ext2_filsys fs)
 {
-	static const char *const menus[] = { "/boot/extlinux/extlinux.conf", "/extlinux/extlinux.conf",
-					     "/extlinux.conf", "/boot/extlinux.conf" };
+	static const char *const menus[] = {"/boot/extlinux/extlinux.conf",
+					    "/extlinux/extlinux.conf", "/extlinux.conf",
+					    "/boot/extlinux.conf"};
 	static const char *const folders[] = { "/boot", "/" };
 	struct kernel_search k = { "" };
 	ext2_ino_t ino;
@@ -107,8 +109,8 @@ static void look_into(struct look *l, ext2_filsys fs)
 	for (size_t i = 0; i < ARRAY_LEN(folders) && !k.name[0]; i++)
 		if (has_file(fs, folders[i], &ino) &&
 		    !ext2fs_dir_iterate(fs, ino, 0, NULL, look_at_name, &k) && k.name[0]) {
-			say(l, "%s kernel %s%s%s", strstr(l->p->text, " with ") ? " and" : " with", folders[i],
-			    i == 0 ? "/" : "", k.name);
+			say(l, "%s kernel %s%s%s", strstr(l->p->text, " with ") ? " and" : " with",
+			    folders[i], i == 0 ? "/" : "", k.name);
 			l->p->kernel = true;
 		}
 }
@@ -119,8 +121,8 @@ static bool look_for_ext(struct look *l, uint64_t at)
 	uint8_t super[1024];
 	ext2_filsys fs = NULL;
 
-	if (!checked_add(at, 1024, &at) || !read_at(l, at, super, sizeof(super)) || super[56] != 0x53 ||
-	    super[57] != 0xef)
+	if (!checked_add(at, 1024, &at) || !read_at(l, at, super, sizeof(super)) ||
+	    super[56] != 0x53 || super[57] != 0xef)
 		return false;
 	snprintf(options, sizeof(options), "offset=%llu", (unsigned long long)(at - 1024));
 	if (ext2fs_open2(l->path, options, EXT2_FLAG_64BITS, 0, 0, unix_io_manager, &fs)) {
@@ -133,7 +135,7 @@ static bool look_for_ext(struct look *l, uint64_t at)
 	return true;
 }
 
-/* ---- partitions ---------------------------------------------------------------------------------- */
+/* ---- partitions ------------------------------------------------------------------------------ */
 
 static void look_at_part(struct look *l, unsigned number, uint64_t at, bool efi)
 {
@@ -174,8 +176,9 @@ static bool look_for_gpt(struct look *l)
 		return true;
 	}
 	for (uint32_t i = 0; i < count; i++)
-		if (checked_add(table, (uint64_t)i * size, &at) && read_at(l, at, entry, sizeof(entry)) &&
-		    memcmp(entry, unused, 16) && checked_mul(le64(entry + 32), SECTOR, &start))
+		if (checked_add(table, (uint64_t)i * size, &at) &&
+		    read_at(l, at, entry, sizeof(entry)) && memcmp(entry, unused, 16) &&
+		    checked_mul(le64(entry + 32), SECTOR, &start))
 			look_at_part(l, i + 1, start, !memcmp(entry, esp, 16));
 	return true;
 }
@@ -208,21 +211,31 @@ static void look_at_disk(struct look *l)
 		say(l, "neither partitions nor an ext file system");
 }
 
-/* ---- in a process of its own --------------------------------------------------------------------- */
+/* ---- in a process of its own ----------------------------------------------------------------- */
 
 static int confine(const char *path)
 {
 	static const struct sandbox_rule rules[] = {
-		{ .nr = SYS_execve, .action = SANDBOX_KILL }, { .nr = SYS_execveat, .action = SANDBOX_KILL },
-		{ .nr = SYS_socket, .action = SANDBOX_KILL }, { .nr = SYS_socketpair, .action = SANDBOX_KILL },
-		{ .nr = SYS_connect, .action = SANDBOX_KILL }, { .nr = SYS_ptrace, .action = SANDBOX_KILL },
-		{ .nr = SYS_kill, .action = SANDBOX_KILL }, { .nr = SYS_tkill, .action = SANDBOX_KILL },
-		{ .nr = SYS_tgkill, .action = SANDBOX_KILL }, { .nr = SYS_clone, .action = SANDBOX_KILL },
-		{ .nr = SYS_clone3, .action = SANDBOX_KILL }, { .nr = SYS_fork, .action = SANDBOX_KILL },
-		{ .nr = SYS_vfork, .action = SANDBOX_KILL }, { .nr = SYS_unlink, .action = SANDBOX_KILL },
-		{ .nr = SYS_unlinkat, .action = SANDBOX_KILL }, { .nr = SYS_rename, .action = SANDBOX_KILL },
-		{ .nr = SYS_renameat2, .action = SANDBOX_KILL }, { .nr = SYS_chmod, .action = SANDBOX_KILL },
-		{ .nr = SYS_fchmod, .action = SANDBOX_KILL }, { .nr = SYS_truncate, .action = SANDBOX_KILL },
+		{.nr = SYS_execve, .action = SANDBOX_KILL},
+		{.nr = SYS_execveat, .action = SANDBOX_KILL},
+		{.nr = SYS_socket, .action = SANDBOX_KILL},
+		{.nr = SYS_socketpair, .action = SANDBOX_KILL},
+		{.nr = SYS_connect, .action = SANDBOX_KILL},
+		{.nr = SYS_ptrace, .action = SANDBOX_KILL},
+		{.nr = SYS_kill, .action = SANDBOX_KILL},
+		{.nr = SYS_tkill, .action = SANDBOX_KILL},
+		{.nr = SYS_tgkill, .action = SANDBOX_KILL},
+		{.nr = SYS_clone, .action = SANDBOX_KILL},
+		{.nr = SYS_clone3, .action = SANDBOX_KILL},
+		{.nr = SYS_fork, .action = SANDBOX_KILL},
+		{.nr = SYS_vfork, .action = SANDBOX_KILL},
+		{.nr = SYS_unlink, .action = SANDBOX_KILL},
+		{.nr = SYS_unlinkat, .action = SANDBOX_KILL},
+		{.nr = SYS_rename, .action = SANDBOX_KILL},
+		{.nr = SYS_renameat2, .action = SANDBOX_KILL},
+		{.nr = SYS_chmod, .action = SANDBOX_KILL},
+		{.nr = SYS_fchmod, .action = SANDBOX_KILL},
+		{.nr = SYS_truncate, .action = SANDBOX_KILL},
 	};
 	const struct rlimit cpu = { CPU_SECONDS, CPU_SECONDS }, core = { 0, 0 };
 	int rc = setrlimit(RLIMIT_CPU, &cpu) || setrlimit(RLIMIT_CORE, &core) ? -errno : 0;
@@ -284,8 +297,10 @@ int probe_disk(struct probe *p, const char *path, struct err *err)
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (status || got != sizeof(*p))
-		return err_set(err, -EIO, "%s: what is on it cannot be told: reading its file systems failed "
-			       "(a disk that is known to boot can be imported with --unchecked)", path);
+		return err_set(err, -EIO,
+			       "%s: what is on it cannot be told: reading its file systems failed "
+			       "(a disk that is known to boot can be imported with --unchecked)",
+			       path);
 	/* Text of a process that met the disk: it goes to terminals. */
 	p->text[sizeof(p->text) - 1] = '\0';
 	for (char *c = p->text; *c; c++)

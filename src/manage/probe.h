@@ -3,9 +3,9 @@
  * What is on a disk that somebody wants to boot: partitions (GPT as in UEFI 2.10 §5.3, MBR), file
  * systems, and in ext2 to ext4 the boot loader's menu and kernels. Nothing is mounted.
  *
- * The disk may be hostile, and libext2fs was not made for that: a process of its own looks at it, without
- * capabilities, network, other files, or new programs, and with little time and memory. What it says is
- * bounded text.
+ * The disk may be hostile, and libext2fs was not made for that: a process of its own looks at it,
+ * without capabilities, network, other files, or new programs, and with 20 s of CPU time.
+ * What it says is bounded text.
  */
 #ifndef MANAGE_PROBE_H
 #define MANAGE_PROBE_H

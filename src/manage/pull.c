@@ -98,8 +98,8 @@ static int begin_answer(struct run *r)
 	curl_easy_getinfo(r->curl, CURLINFO_RESPONSE_CODE, &code);
 	r->answered = true;
 	if (code == 206 && r->range_start != r->have)
-		return err_set(&r->err, -EPROTO, "%s: the server sent another part than it was asked for",
-			       r->p->url);
+		return err_set(&r->err, -EPROTO,
+			       "%s: the server sent another part than it was asked for", r->p->url);
 	/* All of it, though a part was asked for: a server without ranges. */
 	if (code != 206 && r->have)
 		return restart(r);
@@ -124,7 +124,8 @@ static size_t on_data(char *data, size_t size, size_t n, void *opaque)
 		if (put < 0 && errno == EINTR)
 			continue;
 		if (put <= 0)
-			r->rc = err_sys(&r->err, put < 0 ? -errno : -EIO, "the download cannot be written");
+			r->rc = err_sys(&r->err, put < 0 ? -errno : -EIO,
+					"the download cannot be written");
 		else
 			done += (size_t)put;
 	}
@@ -164,8 +165,10 @@ static int setup(struct run *r)
 		curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_data) ||
 		curl_easy_setopt(c, CURLOPT_WRITEDATA, r);
 
-	return bad ? err_set(&r->err, -ENOSYS, "this libcurl lacks an option that downloads need; 7.85 or "
-			     "later has it") : 0;
+	return bad ? err_set(&r->err, -ENOSYS,
+			     "this libcurl lacks an option that downloads need; 7.85 or "
+			     "later has it")
+		   : 0;
 }
 
 /* One request. 0: it came to its end; -EAGAIN: it broke, and another one may go on. */
@@ -195,9 +198,14 @@ static int attempt(struct run *r)
 	if (status == 416 && r->have)
 		return 0;
 	if (code == CURLE_UNSUPPORTED_PROTOCOL)
-		return err_set(&r->err, -EPROTONOSUPPORT, "%s: only http, https and file are downloaded from%s "
-			       "(%s)", r->p->url, is_scheme(r->p->url, "http") ? ", and the server redirects "
-			       "elsewhere" : "", r->curl_said[0] ? r->curl_said : curl_easy_strerror(code));
+		return err_set(&r->err, -EPROTONOSUPPORT,
+			       "%s: only http, https and file are downloaded from%s "
+			       "(%s)",
+			       r->p->url,
+			       is_scheme(r->p->url, "http") ? ", and the server redirects "
+							      "elsewhere"
+							    : "",
+			       r->curl_said[0] ? r->curl_said : curl_easy_strerror(code));
 	err_set(&r->err, -EIO, "%.200s cannot be downloaded: %.200s%s", r->p->url,
 		r->curl_said[0] ? r->curl_said : curl_easy_strerror(code),
 		r->have ? "; try again later, it goes on where it stopped" : "");
@@ -210,14 +218,18 @@ static int check(struct run *r)
 	int rc = 0;
 
 	if (r->p->size && r->have != r->p->size)
-		rc = err_set(&r->err, -EBADMSG, "%s has %llu bytes, not the %llu it should have: it is another "
-			     "file now; ask its author for the new sum", r->p->url,
-			     (unsigned long long)r->have, (unsigned long long)r->p->size);
+		rc = err_set(&r->err, -EBADMSG,
+			     "%s has %llu bytes, not the %llu it should have: it is another "
+			     "file now; ask its author for the new sum",
+			     r->p->url, (unsigned long long)r->have,
+			     (unsigned long long)r->p->size);
 	else if (digest_end(&r->digest, hex))
 		rc = err_set(&r->err, -EIO, "OpenSSL cannot make the digest");
 	else if (strcmp(hex, r->p->sha256))
-		rc = err_set(&r->err, -EBADMSG, "%.200s is not what was asked for: its SHA-256 is %s; it was "
-			     "thrown away (check the address and --sha256)", r->p->url, hex);
+		rc = err_set(&r->err, -EBADMSG,
+			     "%.200s is not what was asked for: its SHA-256 is %s; it was "
+			     "thrown away (check the address and --sha256)",
+			     r->p->url, hex);
 	return rc;
 }
 
@@ -256,12 +268,15 @@ int pull_file(const struct pull *p, int fd, struct err *err)
 	struct run r = { .p = p, .fd = fd };
 	int rc;
 
-	if (!is_scheme(p->url, "http://") && !is_scheme(p->url, "https://") && !is_scheme(p->url, "file://"))
-		return err_set(err, -EPROTONOSUPPORT, "%.200s: only http, https and file are downloaded from: "
-			       "give a URL that begins with http://, https:// or file://", p->url);
+	if (!is_scheme(p->url, "http://") && !is_scheme(p->url, "https://") &&
+	    !is_scheme(p->url, "file://"))
+		return err_set(err, -EPROTONOSUPPORT,
+			       "%.200s: only http, https and file are downloaded from: "
+			       "give a URL that begins with http://, https:// or file://",
+			       p->url);
 	if (p->size > p->max)
-		return err_set(err, -EFBIG, "%.200s has %llu bytes, more than an image may have", p->url,
-			       (unsigned long long)p->size);
+		return err_set(err, -EFBIG, "%.200s has %llu bytes, more than an image may have",
+			       p->url, (unsigned long long)p->size);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT))
 		return err_set(err, -ENOMEM, "libcurl does not start");
 	r.curl = curl_easy_init();

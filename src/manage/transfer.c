@@ -74,7 +74,8 @@ static int put(struct run *r, const uint8_t *p, size_t len, struct err *err)
 	return rc ? err_sys(err, rc, "%s cannot be written", r->t->to_name) : 0;
 }
 
-static int compress(struct run *r, const uint8_t *p, size_t len, ZSTD_EndDirective end, struct err *err)
+static int compress(struct run *r, const uint8_t *p, size_t len, ZSTD_EndDirective end,
+		    struct err *err)
 {
 	ZSTD_inBuffer in = { p, len, 0 };
 	size_t left;
@@ -98,7 +99,8 @@ static int take(struct run *r, const uint8_t *p, size_t len, struct err *err)
 
 	r->t->size += len;
 	if (r->t->size > r->t->max)
-		return err_set(err, -EFBIG, "%s: the disk is larger than %llu GiB, more than an image may have",
+		return err_set(err, -EFBIG,
+			       "%s: the disk is larger than %llu GiB, more than an image may have",
 			       r->t->from_name, (unsigned long long)(r->t->max / GIB));
 	rc = digest_add(&r->disk, p, len);
 	if (rc)
@@ -140,12 +142,14 @@ static int transfer_all(struct run *r, struct err *err)
 		if (n == 0)
 			break;
 		r->read += (uint64_t)n;
-		rc = t->decompress ? decompress(r, (size_t)n, err) : take(r, r->raw, (size_t)n, err);
+		rc = t->decompress ? decompress(r, (size_t)n, err)
+				   : take(r, r->raw, (size_t)n, err);
 		if (t->progress)
 			t->progress(t->opaque, r->read, r->read > r->all ? r->read : r->all);
 	}
 	if (!rc && r->frame_open)
-		return err_set(err, -EBADMSG, "%s is cut off: its compressed data does not end", t->from_name);
+		return err_set(err, -EBADMSG, "%s is cut off: its compressed data does not end",
+			       t->from_name);
 	if (!rc && t->compress)
 		rc = compress(r, NULL, 0, ZSTD_e_end, err);
 	/* Zeros at the end were left out: the length brings them back. */
@@ -172,8 +176,9 @@ static int prepare(struct run *r, struct err *err)
 	r->in = r->t->decompress ? ZSTD_createDStream() : NULL;
 	r->out = r->t->compress ? ZSTD_createCStream() : NULL;
 	if (!r->raw || !r->other || (r->t->decompress && !r->in) || (r->t->compress && !r->out) ||
-	    (r->out && (ZSTD_isError(ZSTD_CCtx_setParameter(r->out, ZSTD_c_checksumFlag, 1)) ||
-			ZSTD_isError(ZSTD_CCtx_setParameter(r->out, ZSTD_c_compressionLevel, LEVEL)))))
+	    (r->out &&
+	     (ZSTD_isError(ZSTD_CCtx_setParameter(r->out, ZSTD_c_checksumFlag, 1)) ||
+	      ZSTD_isError(ZSTD_CCtx_setParameter(r->out, ZSTD_c_compressionLevel, LEVEL)))))
 		return err_set(err, -ENOMEM, "%s: out of memory", r->t->from_name);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Disks between files: plain or zstd-compressed (RFC 8878), their digests taken on the way, blocks of
- * zeros left out as holes of what is written.
+ * Disks between files: plain or zstd-compressed (RFC 8878), their digests taken on the way, blocks
+ * of zeros left out as holes of what is written.
  */
 #ifndef MANAGE_TRANSFER_H
 #define MANAGE_TRANSFER_H
@@ -29,8 +29,8 @@ struct transfer {
 };
 
 /*
- * Carries t out, on the calling thread. -EFBIG: it is larger than max; -EBADMSG: the compressed data is
- * damaged or cut off. What was written so far stays: the caller discards it.
+ * Carries t out, on the calling thread. -EFBIG: it is larger than max; -EBADMSG: the compressed
+ * data is damaged or cut off. What was written so far stays: the caller discards it.
  */
 int transfer_run(struct transfer *t, struct err *err);
 

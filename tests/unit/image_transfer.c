@@ -25,7 +25,8 @@ static int memory_file(const char *name)
 static void digests_are_sha256(void **state)
 {
 	/* FIPS 180-4's own example, "abc". */
-	static const char abc[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+	static const char abc[] =
+		"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 	char hex[DIGEST_HEX + 1], upper[DIGEST_HEX + 8];
 	struct digest d;
 
@@ -47,8 +48,13 @@ static void digests_are_sha256(void **state)
 
 static struct transfer run(int from, int to, bool decompress, bool compress, int expected)
 {
-	struct transfer t = { .from = from, .to = to, .from_name = "from", .to_name = "to", .max = 1 << 24,
-			      .decompress = decompress, .compress = compress };
+	struct transfer t = {.from = from,
+			     .to = to,
+			     .from_name = "from",
+			     .to_name = "to",
+			     .max = 1 << 24,
+			     .decompress = decompress,
+			     .compress = compress};
 	struct err err = { "" };
 	int rc = transfer_run(&t, &err);
 
@@ -74,7 +80,8 @@ static void disks_come_back(void **state)
 {
 	int disk = memory_file("disk"), packed = memory_file("packed"), back = memory_file("back");
 	off_t size = make_disk(disk);
-	struct transfer out = run(disk, packed, false, true, 0), in = run(packed, back, true, false, 0);
+	struct transfer out = run(disk, packed, false, true, 0),
+			in = run(packed, back, true, false, 0);
 	struct stat st;
 	char *a = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, disk, 0);
 	char *b = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, back, 0);
