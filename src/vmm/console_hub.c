@@ -259,18 +259,25 @@ void console_hub_add(struct console_hub *h, int fd)
 		give(c);
 }
 
+/* Takes in one client; false: there is none. */
+static bool take_in(struct console_hub *h)
+{
+	int fd = usock_accept(h->listener.fd);
+
+	if (fd >= 0) {
+		console_hub_add(h, fd);
+	} else if (fd != -EAGAIN) {
+		/* Out of descriptors: it would report the same for ever; the next client that goes wakes it. */
+		log_warn("a client of the console cannot be taken in: %s", strerror(-fd));
+		loop_fd_set(h->loop, &h->listener, 0);
+	}
+	return fd >= 0;
+}
+
+/* One at a time: between them those that have gone make room. */
 static void on_listener(struct loop_fd *w, unsigned events)
 {
-	struct console_hub *h = container_of(w, struct console_hub, listener);
-	int fd;
-
-	while ((fd = usock_accept(w->fd)) >= 0)
-		console_hub_add(h, fd);
-	/* Out of descriptors: it would report the same for ever; the next client that goes wakes it. */
-	if (fd != -EAGAIN) {
-		log_warn("a client of the console cannot be taken in: %s", strerror(-fd));
-		loop_fd_set(h->loop, w, 0);
-	}
+	take_in(container_of(w, struct console_hub, listener));
 }
 
 int console_hub_start(struct console_hub *h, int listener, struct err *err)
@@ -295,8 +302,8 @@ int console_hub_set_guest(struct console_hub *h, int fd, struct err *err)
 
 void console_hub_finish(struct console_hub *h)
 {
-	if (h->listener.fd >= 0)
-		on_listener(&h->listener, LOOP_IN);
+	for (unsigned i = 0; h->listener.fd >= 0 && i < CONSOLE_CLIENTS && take_in(h); i++)
+		;
 	h->finishing = true;
 	if (h->clients)
 		give_all(h);

@@ -341,24 +341,31 @@ void control_add(struct control *ctl, int fd, bool owner)
 	json_decref(hello);
 }
 
-void control_accept(struct control *ctl)
+/* Takes in one client; false: there is none. */
+static bool take_in(struct control *ctl)
 {
-	int fd;
+	int fd = usock_accept(ctl->listener.fd);
 
-	if (ctl->listener.fd < 0)
-		return;
-	while ((fd = usock_accept(ctl->listener.fd)) >= 0)
+	if (fd >= 0) {
 		control_add(ctl, fd, false);
-	/* Out of descriptors: it would report the same for ever; the next client that goes wakes it. */
-	if (fd != -EAGAIN) {
+	} else if (fd != -EAGAIN) {
+		/* Out of descriptors: it would report the same for ever; the next client that goes wakes it. */
 		log_warn("a client of the control socket cannot be taken in: %s", strerror(-fd));
 		loop_fd_set(ctl->loop, &ctl->listener, 0);
 	}
+	return fd >= 0;
 }
 
+void control_accept(struct control *ctl)
+{
+	for (unsigned i = 0; ctl->listener.fd >= 0 && i < CONTROL_CLIENTS && take_in(ctl); i++)
+		;
+}
+
+/* One at a time: between them those that have gone make room. */
 static void on_listener(struct loop_fd *w, unsigned events)
 {
-	control_accept(container_of(w, struct control, listener));
+	take_in(container_of(w, struct control, listener));
 }
 
 int control_start(struct control *ctl, int listener, struct err *err)
