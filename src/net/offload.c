@@ -286,6 +286,9 @@ int net_frag_begin(struct net_split *s, uint32_t ident, size_t mtu, const uint8_
 			return -EINVAL;
 	} else {
 		s->frag = ld_be16(frame + s->pkt.l3 + 6);
+		/* A fragment that ends past what an offset can say belongs to no packet. */
+		if ((s->frag & IPV4_OFFSET) * 8u + (s->pkt.end - s->pkt.l4) > UINT16_MAX)
+			return -EINVAL;
 	}
 	headers = s->pkt.l4 - s->pkt.l3 + (s->pkt.ipv6 ? IPV6_FRAG_BYTES : 0);
 	if (mtu < headers + 8)

@@ -117,7 +117,8 @@ size_t net_split_next(struct net_split *s, uint8_t *out, size_t room);
 
 /*
  * Cuts an IP packet larger than mtu into fragments (RFC 791 §3.2, RFC 8200 §4.5: ident). IPv4
- * packets may be fragments already. -EINVAL: no IP, or not even one 8-byte unit fits.
+ * packets may be fragments already. -EINVAL: no IP, not even one 8-byte unit fits, or a
+ * fragment that ends past 64 KiB.
  */
 int net_frag_begin(struct net_split *s, uint32_t ident, size_t mtu, const uint8_t *frame,
 		   size_t len);

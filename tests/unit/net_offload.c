@@ -371,6 +371,12 @@ static void fragments_of_fragments(void **state)
 	assert_int_equal(net_frag_next(&s, out, sizeof(out)), 14 + 20 + 36);
 	assert_int_equal(ld_be16(out + 20), 0x2000 | (100 + 370));	/* not the last of all */
 	assert_int_equal(net_frag_next(&s, out, sizeof(out)), 0);
+
+	/* ends at 65535, and past what an offset can say */
+	st_be16(f + 20, 0x2000 | (65535 - 2984) / 8);
+	assert_int_equal(net_frag_begin(&s, 0, 1500, f, len), -EINVAL);
+	st_be16(f + 20, 0x2000 | (65535 - 2996) / 8);
+	assert_int_equal(net_frag_begin(&s, 0, 1500, f, len), 0);
 }
 
 static void marking(void **state)
