@@ -150,3 +150,15 @@ class Tap:
 def skip_all(reason):
     print(f"1..0 # SKIP {reason}")
     sys.exit(0)
+
+
+def image_folder():
+    """The images of the user's store, with the Debian image built."""
+    done = subprocess.run([f"{ROOT}/tools/build-image"], capture_output=True, text=True)
+    if done.returncode:
+        skip_all("the image cannot be built here: " + done.stderr.strip().splitlines()[-1])
+    if "HOSPES_HOME" in os.environ:
+        return os.environ["HOSPES_HOME"] + "/images"
+    if os.geteuid() == 0:
+        return "/var/lib/hospes/images"
+    return os.environ.get("XDG_DATA_HOME", os.path.expanduser("~/.local/share")) + "/hospes/images"
