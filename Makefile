@@ -31,11 +31,12 @@ check:
 	  echo 'make check: no demo image; the tests that boot it are skipped'
 	@tools/check $(BUILD)
 
-# One build folder for each sanitizer: objects of different ones do not mix. What they
+# One build folder for each sanitizer: objects of different ones do not mix. One without a
+# build.ninja is what an interrupted or failed set-up left; Meson would not finish it. What they
 # slow down most, whole guests booting, is left to `check`.
 sanitized = tools/setup build test && \
-	{ [ -e build-$(1)/build.ninja ] || \
-	  $(MESON) setup build-$(1) -Db_sanitize=$(2) -Db_lundef=false; } && \
+	{ [ -e build-$(1)/build.ninja ] || { rm -rf build-$(1) && \
+	  $(MESON) setup build-$(1) -Db_sanitize=$(2) -Db_lundef=false; }; } && \
 	$(NINJA) -C build-$(1) && \
 	tools/check --no-suite boot --no-suite bench --timeout-multiplier 8 build-$(1)
 
@@ -66,7 +67,8 @@ bench:
 
 cover:
 	@tools/setup build test
-	@[ -e build-cover/build.ninja ] || $(MESON) setup build-cover -Db_coverage=true
+	@[ -e build-cover/build.ninja ] || { rm -rf build-cover && \
+	  $(MESON) setup build-cover -Db_coverage=true; }
 	@$(NINJA) -C build-cover
 	@tools/check --no-suite bench build-cover
 	@$(NINJA) -C build-cover coverage-text
